@@ -1,0 +1,127 @@
+r"""
+# Records
+
+What a run leaves: one JSON file, `<recipe>/<size>-seed<N>.json`, with the
+recipe as it was, every epoch, the scores on the test images, the seconds,
+the machine, the versions, the commit and the command that repeats it. The
+records of this site are part of the package, so that a notebook anywhere
+reads the same ones. Beside a record lie its logits on the validation and
+test images, in half precision.
+"""
+
+import json
+import os
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from labkd.recipes import RECIPES, find
+
+RESULTS = Path(__file__).with_name("results")
+FIELDS = (
+    "recipe size seed dataset source config epochs test seconds device "
+    "precision versions commit date command"
+).split()
+SCORES = ("accuracy", "nll", "ece", "brier")
+
+
+def path_of(
+    recipe: str, size: str, seed: int, results: Path = RESULTS
+) -> Path:
+    r"""Where the record of a run is, or would be."""
+    return Path(results) / recipe / f"{size}-seed{seed}.json"
+
+
+def read(
+    recipe: str, size: str, seed: int, results: Path = RESULTS
+) -> dict:
+    r"""
+    One record.
+
+    Raises `FileNotFoundError` with the command that makes it when it is not
+    there.
+    """
+    path = path_of(recipe, size, seed, results)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no record {path}; python -m labkd run {recipe} --size {size} "
+            f"--seed {seed} makes one"
+        )
+    return json.loads(path.read_text("utf-8"))
+
+
+def read_all(results: Path = RESULTS) -> list[dict]:
+    r"""Every record that is not superseded, by recipe, size and seed."""
+    found = [
+        json.loads(path.read_text("utf-8"))
+        for path in Path(results).glob("*/*.json")
+    ]
+    current = [record for record in found if not record.get("superseded")]
+    return sorted(
+        current, key=lambda r: (r["recipe"], r["size"], r["seed"])
+    )
+
+
+def write(record: dict, results: Path) -> Path:
+    r"""
+    Write a record, whole or not at all.
+
+    Raises `ValueError` when a field or a score is missing.
+    """
+    missing = [field for field in FIELDS if field not in record]
+    missing += [s for s in SCORES if s not in record.get("test", {})]
+    if missing:
+        raise ValueError(f"the record lacks {', '.join(missing)}")
+    path = path_of(record["recipe"], record["size"], record["seed"], results)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
+    # Written beside its place and renamed: a reader never sees half of it.
+    with tempfile.NamedTemporaryFile(
+        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
+    ) as part:
+        part.write(text)
+    os.replace(part.name, path)
+    return path
+
+
+def differences(record: dict) -> list[str]:
+    r"""
+    In what a record's recipe differs from the recipe of today.
+
+    Returns one line a difference: none means that the record still stands
+    for the recipe whose name it has.
+    """
+    if record["size"] not in RECIPES.get(record["recipe"], {}):
+        return [f"there is no {record['recipe']} of size {record['size']}"]
+    today = asdict(find(record["recipe"], record["size"]))
+    then = record["config"]
+    return [
+        f"{key}: {then.get(key)!r} then, {today.get(key)!r} today"
+        for key in sorted(today.keys() | then.keys())
+        if then.get(key) != today.get(key)
+    ]
+
+
+def table(records: list[dict]) -> str:
+    r"""Records as a plain-text table, a line each."""
+    rows = [("recipe", "size", "seed", "source", *SCORES, "seconds")]
+    for record in records:
+        scores = [f"{record['test'][score]:.4f}" for score in SCORES]
+        rows.append(
+            (
+                record["recipe"],
+                record["size"],
+                str(record["seed"]),
+                record["source"],
+                *scores,
+                f"{record['seconds']:.0f}",
+            )
+        )
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width)
+            for cell, width in zip(row, widths, strict=True)
+        ).rstrip()
+        for row in rows
+    )
