@@ -28,12 +28,18 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--size", default="laptop", choices=SIZES)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
         help="another value for a field of the recipe",
     )
     for verb in (run, verbs.add_parser("table", help="show the records")):
         verb.add_argument(
-            "--results", type=Path, default=Path("runs"), metavar="FOLDER",
+            "--results",
+            type=Path,
+            default=Path("runs"),
+            metavar="FOLDER",
             help="where the records are (default: runs)",
         )
     verb.set_defaults(results=records.RESULTS)

@@ -60,8 +60,8 @@ def run(
     """
     started = time.perf_counter()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    training_set = _move(load(recipe.dataset, "train"), device)
-    validation_set = _move(load(recipe.dataset, "validation"), device)
+    training_set = load(recipe.dataset, "train").to(device)
+    validation_set = load(recipe.dataset, "validation").to(device)
     torch.manual_seed(seed)
     model = build(recipe, training_set).to(device)
     normalise = Normalise.of(training_set.images)
@@ -77,7 +77,7 @@ def run(
             f"{scores['accuracy']:.4f}, {epoch['seconds']:.0f} s"
         )
     # The test split is opened here, once, and decides nothing.
-    test_set = _move(load(recipe.dataset, "test"), device)
+    test_set = load(recipe.dataset, "test").to(device)
     test_logits = predict(model, test_set.images, normalise)
     record = {
         "recipe": name,
@@ -162,15 +162,6 @@ def _epochs(model, recipe, training_set, seed, bfloat16):
     )
 
 
-def _move(images: ImageSet, device: torch.device) -> ImageSet:
-    return ImageSet(
-        images.images.to(device),
-        images.labels.to(device),
-        images.class_names,
-        images.source,
-    )
-
-
 def _save(tensors: dict[str, Tensor], path: Path) -> None:
     halves = {
         key: (value.half() if value.is_floating_point() else value)
@@ -207,11 +198,15 @@ def _commit() -> str:
     try:
         head = subprocess.run(
             [*git, "rev-parse", "HEAD"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
         changed = subprocess.run(
             [*git, "status", "--porcelain", "--", "*.py"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return f"labkd {labkd.__version__}"

@@ -19,9 +19,22 @@ from labkd.recipes import RECIPES, find
 
 RESULTS = Path(__file__).with_name("results")
 FIELDS = (
-    "recipe size seed dataset source config epochs test seconds device "
-    "precision versions commit date command"
-).split()
+    "recipe",
+    "size",
+    "seed",
+    "dataset",
+    "source",
+    "config",
+    "epochs",
+    "test",
+    "seconds",
+    "device",
+    "precision",
+    "versions",
+    "commit",
+    "date",
+    "command",
+)
 SCORES = ("accuracy", "nll", "ece", "brier")
 
 
@@ -32,9 +45,7 @@ def path_of(
     return Path(results) / recipe / f"{size}-seed{seed}.json"
 
 
-def read(
-    recipe: str, size: str, seed: int, results: Path = RESULTS
-) -> dict:
+def read(recipe: str, size: str, seed: int, results: Path = RESULTS) -> dict:
     r"""
     One record.
 
@@ -57,9 +68,7 @@ def read_all(results: Path = RESULTS) -> list[dict]:
         for path in Path(results).glob("*/*.json")
     ]
     current = [record for record in found if not record.get("superseded")]
-    return sorted(
-        current, key=lambda r: (r["recipe"], r["size"], r["seed"])
-    )
+    return sorted(current, key=lambda r: (r["recipe"], r["size"], r["seed"]))
 
 
 def write(record: dict, results: Path) -> Path:
@@ -120,8 +129,7 @@ def table(records: list[dict]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width)
-            for cell, width in zip(row, widths, strict=True)
+            cell.ljust(width) for cell, width in zip(row, widths, strict=True)
         ).rstrip()
         for row in rows
     )

@@ -147,9 +147,7 @@ def _check_temperature(temperature: float) -> None:
 
 def _check_logits(name: str, logits: Tensor) -> None:
     if not logits.is_floating_point():
-        raise ValueError(
-            f"{name} must be floating point, got {logits.dtype}"
-        )
+        raise ValueError(f"{name} must be floating point, got {logits.dtype}")
     if logits.ndim == 0 or logits.numel() == 0:
         raise ValueError(
             f"{name} must hold at least one row, got shape "
@@ -163,7 +161,10 @@ def _check_logits(name: str, logits: Tensor) -> None:
 def _check_pair(student_logits: Tensor, teacher_logits: Tensor) -> None:
     _check_logits("student_logits", student_logits)
     _check_logits("teacher_logits", teacher_logits)
-    if student_logits.ndim != 2 or student_logits.shape != teacher_logits.shape:
+    if (
+        student_logits.ndim != 2
+        or student_logits.shape != teacher_logits.shape
+    ):
         raise ValueError(
             "student_logits and teacher_logits must share one shape "
             f"(batch, classes), got {tuple(student_logits.shape)} and "

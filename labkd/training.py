@@ -102,8 +102,9 @@ class Normalise:
         levels = torch.arange(256, dtype=torch.float64) / 255
         counts = torch.stack(
             [
-                torch.bincount(images[:, channel].flatten().int().cpu(),
-                               minlength=256)
+                torch.bincount(
+                    images[:, channel].flatten().int().cpu(), minlength=256
+                )
                 for channel in range(images.shape[1])
             ]
         ).double()  # (channels, 256)

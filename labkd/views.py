@@ -31,9 +31,7 @@ def draw_views(
 
     Returns int64 of shape (count, 3), uniform over the $2 (2m + 1)^2$ views.
     """
-    offsets = torch.randint(
-        2 * padding + 1, (count, 2), generator=generator
-    )
+    offsets = torch.randint(2 * padding + 1, (count, 2), generator=generator)
     mirrored = torch.randint(2, (count, 1), generator=generator)
     return torch.cat([offsets, mirrored], dim=1)  # (count, 3)
 
