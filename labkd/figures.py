@@ -1,0 +1,125 @@
+r"""
+# Figures
+
+The drawings that chapters share: a distribution over classes with the
+correct one highlighted, hard and soft labels side by side, and a table of
+classes as a heat map. Each draws into axes that it is given and returns
+nothing, so that a chapter decides on layout and titles.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+# One hue a role: the correct class, the student, everything else. Told
+# apart in grey and by readers who do not see red and green as two colours.
+CORRECT = "#0b7285"
+STUDENT = "#d9480f"
+OTHER = "#adb5bd"
+STYLE = {
+    "figure.dpi": 100,
+    "savefig.dpi": 200,
+    "savefig.facecolor": "white",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "legend.frameon": False,
+    "figure.constrained_layout.use": True,
+}
+
+
+def use_style() -> None:
+    r"""Set the look of all figures of a chapter: white, no box, no grid."""
+    plt.rcParams.update(STYLE)
+
+
+def draw_probabilities(
+    axes: Axes,
+    probabilities: Sequence[float],
+    class_names: Sequence[str],
+    correct: int,
+    *,
+    log: bool = False,
+) -> None:
+    r"""
+    One image's probabilities as bars, the correct class highlighted.
+
+    * `probabilities`: shape (classes,), in 0 .. 1
+    * `class_names`: as many
+    * `correct`: the index of the correct class
+    * `log`: a logarithmic axis, on which small probabilities can be read
+    """
+    probabilities = np.asarray(probabilities, dtype=float)
+    places = np.arange(len(probabilities))
+    colours = [CORRECT if i == correct else OTHER for i in places]
+    axes.barh(places, probabilities, color=colours)
+    axes.set_yticks(places, class_names)
+    axes.get_yticklabels()[correct].set(color=CORRECT, weight="bold")
+    axes.invert_yaxis()
+    axes.set_xlabel("probability")
+    if log:
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, 1.19)
+    for place, probability in zip(places, probabilities, strict=True):
+        axes.annotate(
+            f"{probability:.1e}" if log else f"{probability:.3f}",
+            (probability, place),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+        )
+
+
+def draw_pull(
+    axes: Axes,
+    target: Sequence[float],
+    student: Sequence[float],
+    class_names: Sequence[str],
+) -> None:
+    r"""
+    A target beside a student's probabilities, with the pull between them.
+
+    The gradient with respect to the student's logits is student minus
+    target; descent moves against it. The arrow of a class runs from the
+    student's bar to the target's: its length is the size of that gradient.
+
+    * `target`, `student`: shape (classes,), each sums to 1
+    * `class_names`: as many
+    """
+    target = np.asarray(target, dtype=float)
+    student = np.asarray(student, dtype=float)
+    places = np.arange(len(target))
+    axes.bar(places - 0.2, target, 0.36, color=CORRECT, label="target")
+    axes.bar(places + 0.2, student, 0.36, color=STUDENT, label="student")
+    for place, high, low in zip(places, target, student, strict=True):
+        if abs(high - low) > 0.005:
+            axes.annotate(
+                "",
+                xy=(place + 0.2, high),
+                xytext=(place + 0.2, low),
+                arrowprops={"arrowstyle": "-|>", "color": "black"},
+            )
+    axes.set_xticks(places, class_names)
+    axes.set_ylim(0, 1.08)
+    axes.set_ylabel("probability")
+
+
+def draw_class_table(
+    axes: Axes, table: np.ndarray, class_names: Sequence[str]
+) -> None:
+    r"""
+    A table of class against class as a heat map of its logarithm.
+
+    * `table`: shape (classes, classes), positive; row i is class i
+    * `class_names`: as many
+    """
+    places = np.arange(len(class_names))
+    drawn = axes.imshow(np.log10(table), cmap="BuPu")
+    axes.set_xticks(places, class_names, rotation=90)
+    axes.set_yticks(places, class_names)
+    axes.figure.colorbar(drawn, ax=axes, shrink=0.8, label="log10")
