@@ -1,0 +1,58 @@
+# Override on the command line: make site PORT=8001 VENV=/tmp/venv
+# PYTHON names the interpreter that .venv is made with.
+VENV = .venv
+PORT = 8000
+PYTHON =
+
+SITE = docs/_site
+RUN = "$(VENV)/bin/python"
+FIND = sh $(SITE)/find_python.sh "$(PYTHON)"
+# Touched last, so that an interrupted installation is done again.
+INSTALLED = $(VENV)/.installed
+NODE = $(SITE)/node_modules/.installed
+
+.PHONY: help site test notebooks requirements clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
+
+site: ## sets up, builds strictly, serves at 127.0.0.1:8000 (PORT=)
+	@python=$$($(FIND)) && "$$python" $(SITE)/serve.py --check "$(PORT)"
+	@$(MAKE) --no-print-directory $(INSTALLED) $(NODE)
+	$(RUN) -m mkdocs build --strict
+	@$(RUN) $(SITE)/serve.py "$(PORT)"
+
+test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test
+	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
+	$(RUN) -m pytest -n 2 --dist loadfile
+
+notebooks: $(INSTALLED) ## runs the chapters and refreshes their outputs
+	$(RUN) $(SITE)/execute.py
+
+requirements: $(INSTALLED) ## derives requirements.txt (UPGRADE=1: newest)
+	$(RUN) -m uv pip compile pyproject.toml --universal --all-extras \
+	  --python-version 3.12 --quiet $(if $(UPGRADE),--upgrade) \
+	  --custom-compile-command "make requirements" -o requirements.txt
+
+clean: ## removes what was built; keeps .venv, data and runs
+	rm -rf site build $(SITE)/node_modules .pytest_cache .ruff_cache
+
+# --clear only for what is a virtual environment already, but a broken one.
+$(VENV)/.python:
+	@python=$$($(FIND)) && clear= && \
+	if [ -f "$(VENV)/pyvenv.cfg" ]; then \
+	  $(RUN) -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
+	    2>/dev/null || clear=--clear; fi && \
+	set -x && "$$python" -m venv $$clear "$(VENV)"
+	@touch $@
+
+# labkd itself without its dependencies: they are pinned, and need no network.
+$(INSTALLED): $(VENV)/.python requirements.txt pyproject.toml
+	$(RUN) -m pip install -r requirements.txt
+	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# npm's scripts would need Node on the path; none of the packages has any.
+$(NODE): $(SITE)/package-lock.json $(INSTALLED)
+	"$(VENV)/bin/npm" ci --prefix $(SITE) --ignore-scripts --no-audit --no-fund
+	@touch $@
