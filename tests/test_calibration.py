@@ -1,0 +1,94 @@
+"""Scores of probabilities: closed forms and counts made another way."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from labkd.calibration import (
+    brier_score,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
+
+
+def counted_ece(probabilities, labels, bins):
+    """One image at a time, with Python's own comparisons."""
+    total = 0.0
+    for m in range(1, bins + 1):
+        inside = []
+        for row, label in zip(
+            probabilities.tolist(), labels.tolist(), strict=True
+        ):
+            confidence = max(row)
+            if (m - 1) / bins < confidence <= m / bins:
+                inside.append((confidence, row.index(confidence) == label))
+        if inside:
+            accuracy = sum(hit for _, hit in inside) / len(inside)
+            confidence = sum(c for c, _ in inside) / len(inside)
+            share = len(inside) / len(labels)
+            total += share * abs(accuracy - confidence)
+    return total
+
+
+@pytest.mark.parametrize("bins", [1, 2, 10, 15])
+def test_ece_equals_a_count(bins):
+    generator = torch.Generator().manual_seed(bins)
+    logits = 3 * torch.randn(500, 10, generator=generator).double()
+    labels = torch.randint(10, (500,), generator=generator)
+    p = logits.softmax(1)
+    ours = expected_calibration_error(p, labels, bins)
+    assert ours == pytest.approx(counted_ece(p, labels, bins), abs=1e-6)
+
+
+def test_ece_at_the_edges_of_bins():
+    # Confidences that are edges of ten bins, exactly as floats have them.
+    edges = torch.arange(5, 11).double() / 10
+    p = torch.stack([edges, 1 - edges], dim=1)
+    labels = torch.tensor([0, 1, 0, 1, 0, 0])
+    ours = expected_calibration_error(p, labels, 10)
+    assert ours == pytest.approx(counted_ece(p, labels, 10), abs=1e-12)
+    # 0.5 and 0.6 share no bin when bins are closed on the right.
+    pair = torch.tensor([[0.5, 0.5], [0.6, 0.4]]).double()
+    both = expected_calibration_error(pair, torch.tensor([0, 1]), 10)
+    assert both == pytest.approx((0.5 + 0.6) / 2)
+
+
+def test_a_calibrated_classifier_has_no_error():
+    p = torch.tensor([[0.75, 0.25]] * 4)
+    assert expected_calibration_error(p, torch.tensor([0, 0, 0, 1])) == 0
+
+
+def test_nll_equals_torch():
+    logits, labels = torch.randn(100, 10), torch.randint(10, (100,))
+    expected = F.nll_loss(F.log_softmax(logits.double(), 1), labels).item()
+    assert negative_log_likelihood(logits, labels) == pytest.approx(expected)
+    uniform = negative_log_likelihood(torch.zeros(3, 10), labels[:3])
+    assert uniform == pytest.approx(math.log(10))
+
+
+def test_brier_closed_forms():
+    labels = torch.tensor([0, 1])
+    assert brier_score(torch.eye(2), labels) == 0
+    assert brier_score(torch.eye(2).flip(0), labels) == 2
+    assert brier_score(torch.full((2, 2), 0.5), labels) == 0.5
+
+
+@pytest.mark.parametrize(
+    "score",
+    [brier_score, expected_calibration_error, negative_log_likelihood],
+)
+def test_shapes_must_fit(score):
+    for scores, labels in (
+        (torch.zeros(3, 2), torch.zeros(4).long()),
+        (torch.zeros(3), torch.zeros(3).long()),
+        (torch.zeros(0, 2), torch.zeros(0).long()),
+    ):
+        with pytest.raises(ValueError, match="got"):
+            score(scores, labels)
+
+
+def test_bins_must_be_positive():
+    with pytest.raises(ValueError, match="got 0"):
+        expected_calibration_error(torch.eye(2), torch.tensor([0, 1]), 0)
