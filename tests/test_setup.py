@@ -1,5 +1,6 @@
 r"""Set-up: the pinned environment, the make verbs, the one address."""
 
+import ast
 import os
 import re
 import shutil
@@ -194,6 +195,36 @@ def test_the_wheel_holds_the_records_and_asks_for_loose_ranges(tmp_path):
     assert "labkd/results/planted/laptop-seed0.safetensors" in names
     for line in PROJECT["project"]["dependencies"]:
         assert [s.operator for s in Requirement(line).specifier] == [">="]
+
+
+def imported_names(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.split(".")[0]
+
+
+def assert_declared(paths, requirements):
+    declared = {canonicalize_name(r.name) for r in requirements}
+    owners = metadata.packages_distributions()
+    ours = {"labkd"} | {path.stem for path in paths}
+    for path in paths:
+        for name in set(imported_names(path)) - ours - sys.stdlib_module_names:
+            found = {canonicalize_name(owner) for owner in owners[name]}
+            assert found & declared, f"{path.name} imports {name}"
+
+
+def test_whatever_the_package_imports_it_declares():
+    dependencies = PROJECT["project"]["dependencies"]
+    paths = list(ROOT.glob("labkd/*.py")) + list(ROOT.glob("notebooks/*.py"))
+    assert_declared(paths, [Requirement(line) for line in dependencies])
+
+
+def test_whatever_the_site_and_the_tests_import_is_declared():
+    paths = list(ROOT.glob("docs/_site/*.py")) + list(ROOT.glob("tests/*.py"))
+    assert_declared(paths, direct_requirements())
 
 
 # -- make ----------------------------------------------------------------
