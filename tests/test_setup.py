@@ -358,7 +358,7 @@ def test_the_site_is_served_until_ctrl_c(tmp_path):
 
 # -- one address, no host, no machine ------------------------------------
 
-MAY_NAME_THE_ADDRESS = ("README.md", "CITATION.cff", "mkdocs.yml")
+MAY_NAME_THE_ADDRESS = ("README.md", "CITATION.cff")
 
 
 def test_the_address_stands_once():
