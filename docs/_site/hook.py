@@ -1,0 +1,230 @@
+"""The thin layer between MkDocs and the modules beside this file."""
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from urllib.parse import unquote, urlsplit
+
+import checks
+import formulas
+import jinja2
+import nbformat
+import records_table
+import sections
+import usage
+import yaml
+from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File
+from nbconvert.exporters import templateexporter
+from nbconvert.filters import strip_ansi
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+# Names, spaces and punctuation have the colour of the text anyway; without
+# their tags a page is a tenth smaller.
+PLAIN_TOKEN = re.compile(r'<span class="(?:n|w|p|o)">([^<]*)</span>')
+# nbconvert hands this filter to mkdocs-jupyter's template, which is ours.
+templateexporter.default_filters["sections"] = sections.of_notebook
+
+
+class ModulePage(File):
+    """A module's source as a page, so that links to it are checked."""
+
+    def is_documentation_page(self) -> bool:
+        return True
+
+
+def on_config(config):
+    """The repository's address stands in pyproject.toml, and only there."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    address = os.environ.get("REPO_URL") or project["project"]["urls"]["Repository"]
+    config.repo_url = address.rstrip("/")
+    config.repo_name = urlsplit(config.repo_url).path.strip("/")
+    config.edit_uri = "edit/main/docs/"
+    # `mkdocs serve` has set an address of its own before.
+    if not config.site_url:
+        owner, _, name = config.repo_name.partition("/")
+        pages = f"https://{owner.lower()}.github.io/{name}/"
+        config.site_url = os.environ.get("SITE_URL") or pages
+    if not formulas.DIST.is_dir():
+        raise PluginError(
+            "KaTeX is not installed: run `make site`, or "
+            "`npm ci --prefix docs/_site`"
+        )
+    return config
+
+
+def on_files(files, config):
+    """Adds the modules, the figures, the records and KaTeX's files."""
+    notebooks = {
+        file: nbformat.read(file.abs_src_path, as_version=4)
+        for file in files
+        if file.src_uri.endswith(".ipynb")
+    }
+    _refuse(
+        f"{file.src_uri}: {problem}"
+        for file, notebook in notebooks.items()
+        for problem in checks.notebook_problems(notebook)
+    )
+    for file, notebook in notebooks.items():
+        # Readers edit the script that the notebook is paired with.
+        file.edit_uri = file.edit_uri.removesuffix(".ipynb") + ".py"
+        folder = file.dest_uri.removesuffix("index.html")
+        for name, png in sections.figures(notebook).items():
+            files.append(File.generated(config, folder + name, content=png))
+    chapters = _chapters(notebooks)
+    for path in sorted((ROOT / "labkd").glob("*.py")):
+        if not path.name.startswith("__"):
+            for file in _module_files(path, chapters, config):
+                files.append(file)
+    for name in records_table.read(ROOT / "labkd" / "results"):
+        path = str(ROOT / "labkd" / "results" / name)
+        files.append(
+            File.generated(config, f"results/{name}", abs_src_path=path)
+        )
+    for name, content in formulas.assets().items():
+        uri = f"assets/katex/{name}"
+        files.append(File.generated(config, uri, content=content))
+    return files
+
+
+def on_page_markdown(markdown, page, config, files):
+    source = page.file.src_uri
+    if source.endswith(".ipynb"):
+        notebook = nbformat.read(page.file.abs_src_path, as_version=4)
+        page.meta.update(notebook["metadata"]["labkd"])
+        # After our template's result nbconvert appends a stylesheet.
+        return unquote(markdown.partition("<style>")[0])
+    if source.endswith(".md"):
+        if records_table.MARKER in markdown:
+            records = records_table.read(ROOT / "labkd" / "results")
+            table = records_table.table(records)
+            markdown = markdown.replace(records_table.MARKER, table)
+        # On the site docs/ is the root, beside notebooks/ and labkd/.
+        return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)
+    return markdown
+
+
+def on_page_content(html, page, config, files):
+    if isinstance(page.file, ModulePage):
+        source = (ROOT / page.file.src_uri).read_text("utf-8")
+        html = _number(html, sections.of_module(source))
+    html = PLAIN_TOKEN.sub(r"\1", html)
+    problems = checks.html_problems(html)
+    if "//////" in html:
+        problems.append("a row was not closed: an unclosed tag in a cell?")
+    _refuse(f"{page.file.src_uri}: {problem}" for problem in problems)
+    return html
+
+
+def on_env(env, config, files):
+    """Every page has its HTML by now: all formulas in one process."""
+    pages = [file.page for file in files.documentation_pages()]
+    wanted = set()
+    for page in pages:
+        wanted |= formulas.in_html(page.content)
+        for item in _toc_items(page.toc):
+            wanted |= formulas.in_title(item.title)
+    rendered = formulas.render(wanted)
+    for page in pages:
+        try:
+            page.content = formulas.insert(page.content, rendered)
+        except ValueError as error:
+            raise PluginError(f"{page.file.src_uri}, {error}") from None
+        page.title = formulas.plain_title(page.title)
+        for item in _toc_items(page.toc):
+            typeset = formulas.insert_title(item.title, rendered)
+            item.typeset = SimpleNamespace(title=typeset)
+            item.title = formulas.plain_title(item.title)
+    return env
+
+
+def _refuse(problems) -> None:
+    if problems := list(problems):
+        raise PluginError("\n".join(problems))
+
+
+def _chapters(notebooks) -> dict[tuple[str, str], list[str]]:
+    """Links to the chapters that use a (module, function), in order."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file, notebook in sorted(
+        notebooks.items(), key=lambda pair: pair[0].src_uri
+    ):
+        title = notebook["metadata"]["labkd"]["title"]
+        for use in usage.used_by(notebook):
+            found.setdefault(use, []).append(f"[{title}](../{file.src_uri})")
+    return found
+
+
+def _module_files(path: Path, chapters, config) -> list[File]:
+    source = path.read_text("utf-8")
+    users = {
+        function: links
+        for (module, function), links in chapters.items()
+        if module == path.stem
+    }
+    parts = sections.of_module(source, users)
+    _refuse(_module_problems(path, parts))
+    title = parts[0].heading.removeprefix("# ")
+    intro = parts[0].rows[0].prose.partition("\n\n")[0]
+    front = {
+        "title": title,
+        "description": re.sub(r"[*`$]", "", " ".join(intro.split())),
+    }
+    template = _template().render(sections=parts)
+    content = f"---\n{yaml.safe_dump(front)}---\n{unquote(template)}"
+    uri = f"labkd/{path.name}"
+    page = ModulePage.generated(config, uri, content=content)
+    page.edit_uri = f"../{uri}"
+    beside = f"labkd/{path.stem}/{path.name}"
+    return [page, File.generated(config, beside, abs_src_path=str(path))]
+
+
+def _module_problems(path: Path, parts):
+    if parts[0].level != 1:
+        yield f"labkd/{path.name}: the docstring does not start with a heading"
+    for part in parts:
+        for row in part.rows:
+            for problem in checks.prose_problems(row.prose):
+                yield f"labkd/{path.name}, {row.prose[:40]!r}: {problem}"
+
+
+def _template() -> jinja2.Template:
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE))
+    environment.filters |= {
+        "strip_ansi": strip_ansi,
+        "sections": sections.of_notebook,
+    }
+    return environment.get_template("page.md.j2")
+
+
+def _number(html: str, parts) -> str:
+    """Gives each line of code its number in the file.
+
+    A row skips the lines of its docstring, which no listing option can say.
+    """
+    numbers = iter(
+        [
+            number
+            for part in parts
+            for row in part.rows
+            for code in row.code
+            for number in code.numbers
+        ]
+    )
+    html = re.sub(
+        r'data-linenos="[^"]*"',
+        lambda match: f'data-linenos="{next(numbers):3}"',
+        html,
+    )
+    if (left := next(numbers, None)) is not None:
+        raise PluginError(f"line {left} of a module has no number")
+    return html
+
+
+def _toc_items(items):
+    for item in items:
+        yield item
+        yield from _toc_items(item.children)

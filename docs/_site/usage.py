@@ -1,0 +1,38 @@
+"""Which chapters use which module, and which of its functions."""
+
+import ast
+import re
+
+LINK = re.compile(r"\]\(\.\./labkd/(\w+)\.py(?:#([\w.]+))?\)")
+# Notebooks know commands that Python does not.
+MAGIC = re.compile(r"^\s*[%!].*$", re.M)
+
+
+def used_by(notebook: dict) -> set[tuple[str, str]]:
+    """Pairs (module, function) that a chapter links to, imports or calls.
+
+    The function is "" for the module as a whole.
+    """
+    sources = {"markdown": "", "code": "", "raw": ""}
+    for cell in notebook["cells"]:
+        sources[cell["cell_type"]] += "".join(cell["source"]) + "\n"
+    found = set(LINK.findall(sources["markdown"]))
+    found |= _in_code(ast.parse(MAGIC.sub("", sources["code"])))
+    return found | {(module, "") for module, _ in found}
+
+
+def _in_code(tree: ast.Module) -> set[tuple[str, str]]:
+    found, modules = set(), {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            package, _, module = node.module.partition(".")
+            if package == "labkd" and module:
+                found |= {(module, alias.name) for alias in node.names}
+            elif package == "labkd":
+                for alias in node.names:
+                    modules[alias.asname or alias.name] = alias.name
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            if module := modules.get(node.value.id):
+                found.add((module, node.attr))
+    return found | {(module, "") for module in modules.values()}
