@@ -71,7 +71,7 @@ def load(
         whole = cifar10(root, train, download)
     elif name == "fashion-mnist":
         whole = fashion_mnist(root, train, download)
-    elif Path(name).is_dir():
+    elif name and Path(name).is_dir():
         whole = image_folder(Path(name) / ("train" if train else "test"))
     else:
         raise ValueError(

@@ -1,0 +1,69 @@
+"""Run the chapters and write their outputs beside them.
+
+python docs/_site/execute.py [notebooks/NN_name.py ...]
+
+The .py is the source, the .ipynb is made from it: the same cells, with
+outputs, fixed ids and no times, so that running twice gives the same bytes.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import jupytext
+import nbformat
+from digest import code_digest
+from nbclient import NotebookClient
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT = 600
+
+
+def execute(source: Path) -> nbformat.NotebookNode:
+    """The chapter of a .py file with the outputs of a fresh run."""
+    notebook = paired(source)
+    client = NotebookClient(
+        notebook,
+        timeout=TIMEOUT,
+        kernel_name="python3",
+        record_timing=False,
+        resources={"metadata": {"path": str(source.parent)}},
+    )
+    client.execute()
+    for cell in notebook.cells:
+        # What goes to stderr is progress and warnings of the machine at hand.
+        if cell.cell_type == "code":
+            cell.outputs = [
+                out for out in cell.outputs if out.get("name") != "stderr"
+            ]
+    notebook.metadata.pop("language_info", None)
+    notebook.metadata.labkd["digest"] = code_digest(notebook)
+    return notebook
+
+
+def paired(source: Path) -> nbformat.NotebookNode:
+    """The cells of a .py file as a notebook without outputs."""
+    notebook = jupytext.read(source)
+    for number, cell in enumerate(notebook.cells, 1):
+        cell.id = f"cell-{number:02d}"
+        cell.metadata.pop("lines_to_next_cell", None)
+    notebook.metadata.pop("jupytext", None)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def main() -> None:
+    """Execute the named chapters, or all of them."""
+    # Pictures of CIFAR-10 in figures come from here, when they are at hand.
+    os.environ.setdefault("LABKD_DATA", str(ROOT / "data"))
+    chosen = [Path(name).resolve() for name in sys.argv[1:]]
+    for source in chosen or sorted((ROOT / "notebooks").glob("[0-9]*.py")):
+        notebook = execute(source)
+        nbformat.validate(notebook)
+        # Written only when every cell has run: a failure keeps the old one.
+        nbformat.write(notebook, source.with_suffix(".ipynb"))
+        print(f"ran {source.name}")
+
+
+if __name__ == "__main__":
+    main()

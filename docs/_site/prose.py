@@ -1,0 +1,56 @@
+"""Finds measured numbers that were typed into prose.
+
+A number that somebody measured must be printed by a cell or a table from a
+record: typed, it stays behind when the record changes. Numbers of the theory
+may be typed, and so may published figures in a paragraph that cites them.
+"""
+
+import re
+
+# A share, a number with a spread, a time, a speed or an improvement: the
+# forms in which a measurement is told. Signs alone would also catch algebra.
+MEASURED = re.compile(
+    r"""
+    \d[\d.,]*\s*(?:\\?%|per\ cent\b|percent\b)
+    | \d[\d.,]*\s*(?:percentage\ )?points?\b
+    | \d[\d.,]*\s*(?:±|\+/-|\\pm)\s*\d
+    | \d[\d.,]*\s*(?:s|ms|h|seconds?|minutes?|hours?)\b(?!-)
+    | \d[\d.,]*\s*(?:images|steps|samples)\s*(?:/|per|a)\s*s
+    | \d[\d.,]*\s*(?:x|×|times)\s+(?:faster|slower|smaller|larger|better)
+    | (?:accuracy|nll|ece|brier|error|loss)\s+(?:of|is|was)\s+\d[\d.]*
+    | \d\.\d+\s+nats
+    """,
+    re.X | re.I,
+)
+# Published: the paragraph links to the list of references.
+CITED = re.compile(r"references\.md#\w+")
+CODE = re.compile(r"^(`{3,}).*?^\1|`[^`\n]+`", re.S | re.M)
+COMMENT = re.compile(r"<!--.*?-->", re.S)
+
+
+def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
+    """The measured numbers in a piece of Markdown that cites nothing.
+
+    `records` are those of the package: their scores may not be typed in any
+    form, a citation does not excuse them.
+    """
+    scores = _written(records)
+    found = []
+    for paragraph in re.split(r"\n\s*\n", COMMENT.sub("", text)):
+        bare = CODE.sub("", paragraph)
+        if not CITED.search(bare):
+            found += [match[0] for match in MEASURED.finditer(bare)]
+        numbers = re.findall(r"(?<![\d.])\d+\.\d+(?![\d.])", bare)
+        found += [number for number in numbers if number in scores]
+    return found
+
+
+def _written(records: list[dict]) -> set[str]:
+    # Every way to write a score with three or four digits: as a fraction
+    # and as a percentage.
+    ways = set()
+    for record in records:
+        for value in record["test"].values():
+            ways |= {f"{value:.3f}", f"{value:.4f}"}
+            ways |= {f"{100 * value:.1f}", f"{100 * value:.2f}"}
+    return ways

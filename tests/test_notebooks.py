@@ -1,0 +1,110 @@
+"""Every chapter: paired, fresh, and running from top to bottom."""
+
+import re
+import time
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+import pytest
+from digest import code_digest
+from execute import execute, paired
+
+ROOT = Path(__file__).parents[1]
+CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
+by_name = pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
+
+
+def committed(source):
+    return nbformat.read(source.with_suffix(".ipynb"), as_version=4)
+
+
+def cells_of(notebook):
+    # Markdown and code in order, with what the page reads of their metadata.
+    return [
+        (cell.cell_type, cell.source, dict(cell.metadata))
+        for cell in notebook.cells
+    ]
+
+
+def test_there_are_chapters_and_each_is_a_pair():
+    assert CHAPTERS
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    assert [p.stem for p in notebooks] == [p.stem for p in CHAPTERS]
+
+
+@by_name
+def test_the_pair_has_the_same_cells(source):
+    assert cells_of(committed(source)) == cells_of(paired(source))
+
+
+@by_name
+def test_the_outputs_are_those_of_this_code(source):
+    notebook = committed(source)
+    assert notebook.metadata.labkd["digest"] == code_digest(notebook)
+
+
+def test_a_change_of_code_makes_outputs_stale():
+    notebook = committed(CHAPTERS[0])
+    before = code_digest(notebook)
+    prose = next(c for c in notebook.cells if c.cell_type == "markdown")
+    prose.source += "\n\nMore prose."
+    assert code_digest(notebook) == before
+    code = next(c for c in notebook.cells if c.cell_type == "code")
+    code.source += "\nprint(1)"
+    assert code_digest(notebook) != before
+
+
+@by_name
+def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
+    # No data at hand, and no way to fetch any.
+    monkeypatch.setenv("LABKD_DATA", str(tmp_path))
+    for proxy in ("http_proxy", "https_proxy"):
+        monkeypatch.setenv(proxy, "http://127.0.0.1:9")
+    started = time.perf_counter()
+    notebook = execute(source)
+    seconds = time.perf_counter() - started
+    # Every cell with an output still has one, of the same kinds.
+    for ours, kept in zip(
+        notebook.cells, committed(source).cells, strict=True
+    ):
+        if ours.cell_type == "code":
+            kinds = [[o.output_type for o in c.outputs] for c in (ours, kept)]
+            assert kinds[0] == kinds[1], ours.source
+    # 45 s is the budget on two free cores; the tests share theirs.
+    assert seconds < 120
+
+
+@by_name
+def test_the_install_cell_has_the_repositorys_address(source):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    address = project["project"]["urls"]["Repository"]
+    code = [c.source for c in paired(source).cells if c.cell_type == "code"]
+    assert f'"git+{address}"' in code[0]
+
+
+@by_name
+def test_it_keeps_to_the_measures_of_a_chapter(source):
+    notebook = paired(source)
+    code = [c.source for c in notebook.cells if c.cell_type == "code"]
+    prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    assert len(notebook.cells) <= 30
+    assert max(len(source.splitlines()) for source in code) <= 20
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", "\n".join(prose), flags=re.S)
+    assert 1000 <= len(text.split()) <= 2000
+    assert text.count("<summary>Solution</summary>") >= 4
+
+
+def test_execution_stops_at_an_error(tmp_path):
+    source = tmp_path / "01_wrong.py"
+    cells = [
+        nbformat.v4.new_markdown_cell("# Wrong"),
+        nbformat.v4.new_code_cell("1 / 0"),
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=cells, metadata={"labkd": {"title": "Wrong"}}
+    )
+    jupytext.write(notebook, source, fmt="py:percent")
+    with pytest.raises(Exception, match="division by zero"):
+        execute(source)

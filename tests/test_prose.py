@@ -1,0 +1,72 @@
+"""No measured number is typed into prose."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from prose import measured_numbers
+
+from labkd import records
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "README.md",
+    *sorted((ROOT / "notebooks").glob("*.ipynb")),
+]
+RECORD = {"test": {"accuracy": 0.87654, "nll": 0.4321}}
+
+
+def prose_of(page):
+    if page.suffix == ".md":
+        return page.read_text("utf-8")
+    notebook = nbformat.read(page, as_version=4)
+    cells = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    return "\n\n".join(cells)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_no_page_types_a_measured_number(page):
+    assert measured_numbers(prose_of(page), records.read_all()) == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The student reaches 87 %.",
+        "It reached 87.3% in the end.",
+        "That is **1.2 points** more.",
+        "Soft labels give $58.2 \\pm 0.8$.",
+        "Soft labels give 58.2 ± 0.8.",
+        "It took 12 minutes.",
+        "Training takes 40s.",
+        "The table is 3.5 x faster.",
+        "It runs at 114 images per second.",
+        "with an accuracy of 0.91",
+        "The median is 0.021 nats.",
+        # No unit, but the score of a record.
+        "We saw 87.65 there.",
+        "The divergence was 0.432 at last.",
+        "As others found ([2015](references.md#hinton2015)), 0.8765.",
+    ],
+)
+def test_the_guard_finds(sentence):
+    text = f"# Title\n\nSome text.\n\n{sentence}\n\nMore text."
+    assert measured_numbers(text, [RECORD])
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Take $T = 4$ and $p = (0.70, 0.25, 0.05)$.",
+        "Section 2, equation 1; chapter 3; 32 x 32 pixels; 10 classes.",
+        "Both give the truck 0.60.",
+        "Krizhevsky reports 89 % ([2009](../docs/references.md#k2009)).",
+        "Use `sleep 40s`, with 50 images.",
+        "```\n87.65 % in 12 minutes\n```",
+        "<!-- 87 % -->",
+        "an interval that covers the mean, with nine degrees of freedom",
+    ],
+)
+def test_the_guard_lets_pass(sentence):
+    assert measured_numbers(sentence, [RECORD]) == []
