@@ -33,6 +33,7 @@ from labkd.training import (
     Normalise,
     cross_entropy,
     fit,
+    memory_format,
     native_bfloat16,
     predict,
 )
@@ -63,7 +64,7 @@ def run(
     training_set = load(recipe.dataset, "train").to(device)
     validation_set = load(recipe.dataset, "validation").to(device)
     torch.manual_seed(seed)
-    model = build(recipe, training_set).to(device)
+    model = build(recipe, training_set)
     normalise = Normalise.of(training_set.images)
     bfloat16 = native_bfloat16(device)
     epochs = []
@@ -108,14 +109,15 @@ def run(
 
 
 def build(recipe: Recipe, training_set: ImageSet) -> nn.Module:
-    r"""The untrained model of a recipe, sized for the data."""
+    r"""The untrained model of a recipe, sized for the data and beside it."""
     model = ResNet(
         recipe.architecture,
         num_classes=len(training_set.class_names),
         width=recipe.width,
         in_channels=training_set.images.shape[1],
     )
-    return model.to(memory_format=torch.channels_last)
+    device = training_set.images.device
+    return model.to(device, memory_format=memory_format(device))
 
 
 def evaluate(logits: Tensor, labels: Tensor) -> dict[str, float]:

@@ -38,9 +38,9 @@
 # under a minute.
 
 # %%
-import importlib.util
+from importlib.util import find_spec
 
-if importlib.util.find_spec("labkd") is None:  # in Colab, say
+if find_spec("labkd") is None:  # in Colab, say
     address = "git+https://github.com/labkd/labkd"
     get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
 
@@ -305,9 +305,10 @@ for axes, temperature in zip(row, (1.0, 4.0), strict=True):
     axes.hist(entropy, bins=40, color=figures.CORRECT)
     axes.set(xlabel="entropy (nats)", title=f"T = {temperature:g}")
     wrong = softened.argmax(1) != labels
+    sure, mistaken = entropy[~wrong].mean(), entropy[wrong].mean()
     print(
-        f"T = {temperature:g}: median {medians[-1]:.3f} nats; mean where "
-        f"right {entropy[~wrong].mean():.3f}, wrong {entropy[wrong].mean():.3f}"
+        f"T = {temperature:g}: median {medians[-1]:.3f} nats; "
+        f"mean where right {sure:.3f}, where wrong {mistaken:.3f}"
     )
 plt.show()
 assert medians[1] > 2 * medians[0]
@@ -329,6 +330,11 @@ assert medians[1] > 2 * medians[0]
 # Every arm has the same budget and the same grid of learning rates, judged
 # on the validation images. Within a seed, all arms start from the same
 # weights and see the same batches. The test images are used once.
+#
+# In the code, an arm is a loss: a function of the student's logits $z$, the
+# labels and the teacher's logits $v$. Two of them use
+# [`kl_divergence`](../labkd/soft_targets.py#kl_divergence); the $T^2$ in the
+# last one is a story for a later chapter. Everything else is shared.
 
 
 # %%
@@ -371,12 +377,6 @@ train(teacher, images, (truth,), F.cross_entropy, **budget)
 with torch.no_grad():
     teacher_logits = teacher(images)  # (images, classes)
 print(f"teacher: {percent_right(teacher, *test):.1f} % of the test images")
-
-# %% [markdown]
-# The four arms are four losses, each a function of the student's logits
-# $z$, the labels and the teacher's logits $v$. Two of them use
-# [`kl_divergence`](../labkd/soft_targets.py#kl_divergence); the $T^2$ in the
-# last one is a story for a later chapter. Everything else is shared.
 
 # %%
 arms = {
@@ -445,13 +445,11 @@ assert best.mean - best.half_width > max(0, control.mean)
 #
 # Be fair to the hard labels, though. This teacher saw 1,200 labels and the
 # student 50: part of what soft labels carry here is simply *more labels*.
-# How to tell the two apart is a question that this course comes back to, and
-# with plenty of images for the student the gain is smaller.
+# How to tell the two apart is a question that this course comes back to. And
+# fifty images is few: exercise 5 asks what is left of the gain with more.
 #
-# ## Held to the library
-#
-# Our two-line `kl` should be the same function as the one we ship. It is,
-# and so are the ends of
+# **Held to the library.** Our two-line `kl` should be the same function as
+# the one we ship. It is, and so are the ends of
 # [`distillation_loss`](../labkd/soft_targets.py#distillation_loss), which
 # blends the hard and the soft term.
 
@@ -521,9 +519,10 @@ torch.testing.assert_close(only_soft, by_hand)
 # <summary>Solution</summary>
 #
 # Add arms like the last one, with another number in place of 4 in both of
-# its places. As $T$ grows the loss turns into a matching of logits (Hinton
-# et al., section 2.1), so the gain levels off instead of growing: compare
-# paired differences, not means.
+# its places. As $T$ grows, $T^2 \operatorname{KL}$ tends to a squared
+# distance between logits (Hinton et al., section 2.1), a limit that no
+# longer depends on $T$. So expect the arms to become alike, and compare
+# them by paired differences, not by means.
 #
 # </details>
 #
@@ -533,12 +532,13 @@ torch.testing.assert_close(only_soft, by_hand)
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Change `[:50]`. The hard labels of 400 images hold more of what the
-# teacher knows, so there is less left to gain. The sign of the difference
-# is worth an interval of its own before you report it.
+# Change `[:50]`. Four hundred hard labels already hold much of what the
+# teacher knows, so there is less left for its probabilities to add. Print
+# the interval before you believe the sign.
 #
 # </details>
-#
+
+# %% [markdown]
 # ## References
 #
 # - Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*
