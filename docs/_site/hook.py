@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 # Names, spaces and punctuation have the colour of the text anyway; without
 # their tags a page is a tenth smaller.
-PLAIN_TOKEN = re.compile(r'<span class="(?:n|w|p|o)">([^<]*)</span>')
+PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
 # nbconvert hands this filter to mkdocs-jupyter's template, which is ours.
 templateexporter.default_filters["sections"] = sections.of_notebook
 
@@ -215,8 +215,8 @@ def _number(html: str, parts) -> str:
         ]
     )
     html = re.sub(
-        r'data-linenos="[^"]*"',
-        lambda match: f'data-linenos="{next(numbers):3}"',
+        r' class="linenos" data-linenos="[^"]*"',
+        lambda match: f' data-linenos="{next(numbers):3}"',
         html,
     )
     if (left := next(numbers, None)) is not None:

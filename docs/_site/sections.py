@@ -81,7 +81,8 @@ def of_notebook(notebook: dict) -> list[Section]:
         if cell["cell_type"] == "markdown":
             text = TO_DOCS.sub("](../", cell["source"].strip())
             if match := HEADING.match(text):
-                sections.append(Section(match[0]))
+                level = match[1].count("#")
+                sections.append(Section(match[0], level=level))
                 rows = sections[-1].rows
                 text = text[match.end() :].strip()
             if text:
@@ -113,7 +114,7 @@ def of_module(
         prose = TO_DOCS.sub("](../", row.prose)
         if not sections[0].heading and (match := HEADING.match(prose)):
             sections[0].heading = match[0]
-            sections[0].level = 1
+            sections[0].level = match[1].count("#")
             prose = prose[match.end() :].strip()
         code = [Code(row.code, row.numbers)] if row.code else []
         sections[-1].rows.append(Row(prose, code))
