@@ -80,9 +80,8 @@ def _landmarks(tree: ast.Module):
             hidden.update(range(docstring.lineno, docstring.end_lineno + 1))
         after_definition = False
         for child in node.body:
-            first = min(
-                n.lineno for n in (child, *getattr(child, "decorator_list", ()))
-            )
+            decorators = getattr(child, "decorator_list", ())
+            first = min(n.lineno for n in (child, *decorators))
             if isinstance(child, DEFINITIONS):
                 starts[first] = f"{name}.{child.name}".lstrip(".")
                 # What a function defines inside itself stays in its listing.

@@ -82,9 +82,8 @@ def _fetch_problems(path: Path, page: Page) -> Iterator[str]:
     for address in page.fetched:
         if ELSEWHERE.match(address):
             yield f"fetches from elsewhere: {address}"
-        elif path.name != "404.html" and not address.startswith("data:"):
-            if not _target(path, address).is_file():
-                yield f"fetches what is not there: {address}"
+        elif path.name != "404.html" and not _is_there(path, address):
+            yield f"fetches what is not there: {address}"
 
 
 def _link_problems(path: Path, page: Page, pages) -> Iterator[str]:
@@ -103,9 +102,13 @@ def _css_problems(path: Path) -> Iterator[str]:
     for address in IN_CSS.findall(path.read_text("utf-8")):
         if ELSEWHERE.match(address):
             yield f"fetches from elsewhere: {address}"
-        elif not address.startswith(("data:", "#")):
-            if not _target(path, address).is_file():
-                yield f"fetches what is not there: {address}"
+        elif not _is_there(path, address):
+            yield f"fetches what is not there: {address}"
+
+
+def _is_there(path: Path, address: str) -> bool:
+    inside = address.startswith(("data:", "#"))
+    return inside or _target(path, address).is_file()
 
 
 def _target(path: Path, address: str) -> Path:

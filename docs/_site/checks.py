@@ -71,9 +71,9 @@ def _cell_problems(cell: dict) -> Iterator[str]:
     for out in cell.get("outputs", ()):
         if out["output_type"] == "error":
             yield f"an output is an error: {out['ename']}: {out['evalue']}"
-        elif "image/png" in out.get("data", {}):
-            if not (alts and alts.pop(0).strip()):
-                yield "a figure has no alternative text (metadata fig_alt)"
+        figure = "image/png" in out.get("data", {})
+        if figure and not (alts and alts.pop(0).strip()):
+            yield "a figure has no alternative text (metadata fig_alt)"
 
 
 class _Balance(HTMLParser):

@@ -38,9 +38,9 @@ class ModulePage(File):
 
 def on_config(config):
     """The repository's address stands in pyproject.toml, and only there."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    address = os.environ.get("REPO_URL") or project["project"]["urls"]["Repository"]
-    config.repo_url = address.rstrip("/")
+    text = (ROOT / "pyproject.toml").read_text("utf-8")
+    address = tomllib.loads(text)["project"]["urls"]["Repository"]
+    config.repo_url = (os.environ.get("REPO_URL") or address).rstrip("/")
     config.repo_name = urlsplit(config.repo_url).path.strip("/")
     config.edit_uri = "edit/main/docs/"
     # `mkdocs serve` has set an address of its own before.

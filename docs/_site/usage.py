@@ -32,7 +32,7 @@ def _in_code(tree: ast.Module) -> set[tuple[str, str]]:
                 for alias in node.names:
                     modules[alias.asname or alias.name] = alias.name
     for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if module := modules.get(node.value.id):
-                found.add((module, node.attr))
+        match node:
+            case ast.Attribute(ast.Name(alias), function) if alias in modules:
+                found.add((modules[alias], function))
     return found | {(module, "") for module in modules.values()}

@@ -6,6 +6,7 @@ through one another, in the order and the words of the source.
 """
 
 import ast
+from itertools import pairwise
 
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -60,7 +61,7 @@ def _join(lines: list[str], statements: list[ast.stmt]) -> str:
     """The statements' own lines, with a module's usual spacing."""
     parts: list[str] = []
     last_line = 0
-    for before, statement in zip([None, *statements], statements, strict=False):
+    for before, statement in pairwise([None, *statements]):
         first = _first_line(lines, statement)
         if before is not None:
             two = isinstance(before, DEFINITIONS) or isinstance(

@@ -1,0 +1,107 @@
+r"""The built site, a server for it, and a browser: once a test session."""
+
+import gzip
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
+--disable-background-networking --disable-component-update --disable-sync"""
+
+
+def build(folder, target, **environment):
+    r"""Builds the site of a checkout strictly, as `make site` does."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", target],
+        cwd=folder,
+        env=os.environ | {"NO_MKDOCS_2_WARNING": "1"} | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def processor_seconds():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    r"""This checkout's site: `folder`, and the seconds that it took."""
+    target = tmp_path_factory.mktemp("site")
+    before = processor_seconds()
+    done = build(ROOT, target)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return SimpleNamespace(folder=target, seconds=processor_seconds() - before)
+
+
+class Server(SimpleHTTPRequestHandler):
+    r"""Serves as GitHub's Pages do: below /labkd/, texts compressed."""
+
+    def translate_path(self, path):
+        return super().translate_path(path.removeprefix("/labkd"))
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if not self.path.startswith("/labkd/") or not path.is_file():
+            self.send_error(404)
+            return None
+        body = path.read_bytes()
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        if path.suffix not in (".png", ".woff2", ".gz"):
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def copyfile(self, source, outputfile):
+        pass
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    r"""Where the site is served while the tests run."""
+
+    def handler(*arguments):
+        return Server(*arguments, directory=str(site.folder))
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/labkd/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.fail(
+            "no browser: install the Debian package `chromium`, or set "
+            "CHROMIUM to one"
+        )
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=found, args=FLAGS.split()
+        )
+        yield chromium
+        chromium.close()

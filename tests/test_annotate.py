@@ -1,0 +1,330 @@
+r"""What pages are made of, without MkDocs: rows, copies, checks, digests."""
+
+import ast
+import io
+import json
+import tokenize
+from pathlib import Path
+
+import pytest
+import torch
+from annotate import annotate
+from checks import html_problems, notebook_problems, prose_problems
+from digest import code_digest
+from sections import folded, of_module, of_notebook
+from usage import used_by
+from whole_functions import whole_function
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(
+    path for path in ROOT.glob("labkd/*.py") if path.name[0] != "_"
+)
+EXAMPLE = '''\
+r"""
+# Title
+
+Intro.
+"""
+
+import math
+from math import (
+    pi,
+    tau,
+)
+
+# How far
+# to go.
+LIMIT = 3
+
+
+def area(radius):
+    r"""The area $\\pi r^2$."""
+    # A circle has no negative radius.
+    if radius < 0:
+        raise ValueError(radius)  # says which
+    return pi * square(radius)
+
+
+# Comments above belong to it.
+def square(number):
+    return min(number, LIMIT) ** 2
+
+
+@property
+def unrelated():
+    return math.e
+
+
+class Ring:
+    r"""A ring."""
+
+    def width(self):
+        return area(1) + len(type(self).__name__)
+
+
+HERE = __file__
+
+
+def tied():
+    return HERE
+'''
+
+
+def markdown(text, **metadata):
+    return {"cell_type": "markdown", "source": text, "metadata": metadata}
+
+
+def code(text, *outputs, **metadata):
+    return {
+        "cell_type": "code",
+        "source": text,
+        "metadata": metadata,
+        "outputs": list(outputs),
+    }
+
+
+def printed(text):
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def chapter(*cells, **metadata):
+    notebook = {"cells": list(cells), "metadata": {}}
+    labkd = {"title": "A title", "digest": code_digest(notebook)}
+    notebook["metadata"]["labkd"] = labkd | metadata
+    return notebook
+
+
+def problems_of(*cells, **metadata):
+    return list(notebook_problems(chapter(*cells, **metadata)))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_rows_hold_every_line_of_a_module_once(path):
+    source = path.read_text("utf-8")
+    lines = source.splitlines()
+    shown = {}
+    for row in annotate(source):
+        code = row.code.splitlines()
+        assert len(code) == len(row.numbers)
+        for number, line in zip(row.numbers, code, strict=True):
+            assert lines[number - 1] == line
+            assert number not in shown
+            shown[number] = line
+    assert list(shown) == sorted(shown)
+    left_out = set(range(1, len(lines) + 1)) - set(shown)
+    prose = prose_lines(source)
+    for number in left_out:
+        assert number in prose or not lines[number - 1].strip()
+
+
+def prose_lines(source):
+    r"""Lines of docstrings and of comments that stand alone."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+        if isinstance(node, documented) and ast.get_docstring(node):
+            first = node.body[0]
+            found |= set(range(first.lineno, first.end_lineno + 1))
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        alone = token.line.strip().startswith("#")
+        if token.type == tokenize.COMMENT and alone:
+            found.add(token.start[0])
+    return found
+
+
+def test_docstrings_and_comments_become_prose_beside_their_code():
+    rows = annotate(EXAMPLE)
+    by_name = {row.name: row for row in rows if row.name}
+    assert rows[0].prose == "# Title\n\nIntro."
+    assert rows[0].code.startswith("import math")
+    assert rows[1].prose == "How far\nto go."
+    assert rows[1].code == "LIMIT = 3" and rows[1].numbers == (15,)
+    assert by_name["area"].prose == r"The area $\pi r^2$."
+    assert by_name["area"].numbers == (18,)
+    after = rows[rows.index(by_name["area"]) + 1]
+    assert after.name is None
+    assert after.prose == "A circle has no negative radius."
+    assert "# says which" in after.code
+    assert by_name["square"].prose == "Comments above belong to it."
+    assert by_name["unrelated"].code.startswith("@property\ndef")
+    assert "Ring.width" in by_name
+    assert [row.name for row in rows if row.code == "HERE = __file__"] == [""]
+
+
+def test_pragmas_stay_in_the_code():
+    (row,) = annotate("# noqa: E501\nx = 1\n")
+    assert row.code == "# noqa: E501\nx = 1" and not row.prose
+
+
+def test_a_copy_holds_what_the_function_needs_in_the_order_of_the_source():
+    copy = whole_function(EXAMPLE, "area")
+    assert copy == (
+        "from math import (\n    pi,\n    tau,\n)\n\n"
+        "# How far\n# to go.\nLIMIT = 3\n\n\n"
+        "def area(radius):\n"
+        '    r"""The area $\\pi r^2$."""\n'
+        "    # A circle has no negative radius.\n"
+        "    if radius < 0:\n"
+        "        raise ValueError(radius)  # says which\n"
+        "    return pi * square(radius)\n\n\n"
+        "# Comments above belong to it.\n"
+        "def square(number):\n"
+        "    return min(number, LIMIT) ** 2\n"
+    )
+    scope = {}
+    exec(copy, scope)
+    assert scope["area"](2) == pytest.approx(12.566, abs=1e-3)
+    assert whole_function(EXAMPLE, "unrelated").count("import math\n") == 1
+    assert "def area" in whole_function(EXAMPLE, "Ring")
+
+
+def test_no_copy_of_what_depends_on_where_its_file_lies():
+    assert whole_function(EXAMPLE, "tied") == ""
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
+def test_every_copy_runs_in_an_empty_namespace(path):
+    source = path.read_text("utf-8")
+    offered = [part for part in of_module(source) if part.whole]
+    for part in offered:
+        scope = {"__name__": "copied"}
+        exec(part.whole, scope)
+        undefined = free_names(part.whole) - set(scope)
+        assert callable(scope[part.name]) and not undefined, part.name
+        assert all(
+            line in source.splitlines() for line in part.whole.splitlines()
+        )
+
+
+def free_names(source):
+    r"""Names that some function of a source looks up outside itself."""
+    import builtins
+    import symtable
+
+    def visit(table):
+        for symbol in table.get_symbols():
+            if symbol.is_referenced() and symbol.is_global():
+                yield symbol.get_name()
+        for child in table.get_children():
+            yield from visit(child)
+
+    names = set(visit(symtable.symtable(source, "copy", "exec")))
+    return names - set(dir(builtins))
+
+
+def test_a_copied_loss_gives_what_the_original_gives():
+    from labkd.soft_targets import distillation_loss
+
+    source = (ROOT / "labkd" / "soft_targets.py").read_text("utf-8")
+    scope = {}
+    exec(whole_function(source, "distillation_loss"), scope)
+    logits = torch.randn(2, 8, 5, dtype=torch.float64)
+    labels = torch.randint(5, (8,))
+    ours = scope["distillation_loss"](*logits, labels)
+    torch.testing.assert_close(ours, distillation_loss(*logits, labels))
+
+
+def test_cells_become_sections_of_rows():
+    sections = of_notebook(
+        chapter(
+            markdown("# One\n\nText."),
+            code("a = 1"),
+            code("b = 2", printed("2\n")),
+            markdown("More."),
+            code("c = 3", printed("3"), tags=["wide"]),
+            code("d = 4"),
+            markdown("## Two\n\nAlone, see [x](../docs/notation.md)."),
+            code("gone", tags=["remove"]),
+        )
+    )
+    one, two = sections
+    assert (one.heading, one.level, one.layout) == ("# One", 1, "columns")
+    assert [row.prose for row in one.rows] == ["Text.", "More.", ""]
+    assert [part.source for part in one.rows[0].code] == ["a = 1", "b = 2"]
+    assert one.rows[0].code[1].outputs[0].text == "2"
+    assert one.rows[1].wide[0].text == "3"
+    assert not one.rows[1].code[0].outputs
+    assert two.layout == "alone"
+    assert two.rows[0].prose == "Alone, see [x](../notation.md)."
+
+
+def test_folded_solutions_become_blocks():
+    text = "<details>\n<summary>Solution</summary>\n\n$1$\n\n</details>\nEnd."
+    block = folded(text)
+    assert "///// details | Solution\n    type: solution\n" in block
+    assert "$1$" in block and "End." in block and "<" not in block
+
+
+def test_chapters_are_found_by_links_imports_and_calls():
+    notebook = chapter(
+        markdown("See [`soften`](../labkd/soft_targets.py#soften)."),
+        code("%config x = 1\nfrom labkd import figures as f\nf.draw()"),
+        code("from labkd.data import load\nimport torch"),
+    )
+    assert used_by(notebook) == {
+        ("soft_targets", ""),
+        ("soft_targets", "soften"),
+        ("figures", ""),
+        ("figures", "draw"),
+        ("data", ""),
+        ("data", "load"),
+    }
+
+
+@pytest.mark.parametrize(
+    "text, problem",
+    [
+        ("a\n\n```python\nx = 1\n", "never closed"),
+        ("a\n\n````\n```\n", "never closed"),
+        ("a\n\n## b", "middle"),
+        ("<details>\n\ntext", "<details> is never closed"),
+        ("text</div>", "closes nothing"),
+    ],
+)
+def test_prose_that_would_break_a_page(text, problem):
+    (found,) = prose_problems(text)
+    assert problem in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# A\n\n```python\n# a comment\n```\n\nb",
+        "`<div>` and $i<j$ and\n\n$$\na <b\n$$\n",
+        "<details>\n<summary>S</summary>\n\nx\n\n</details>",
+        "~~~\n```\n~~~",
+        "one<br>two <img src='x'>",
+    ],
+)
+def test_sound_prose_passes(text):
+    assert not list(prose_problems(text))
+
+
+def test_tags_are_balanced_inside_out():
+    assert html_problems("<p><b>x</p>") == ["<b> is never closed"]
+    assert not html_problems("<p>a<br/>b</p>")
+
+
+def test_mistakes_of_a_notebook_are_named_with_their_cell():
+    picture = {"output_type": "display_data", "data": {"image/png": "x"}}
+    error = {"output_type": "error", "ename": "KeyError", "evalue": "k"}
+    assert not problems_of(markdown("# A"), code("1", picture, fig_alt="a"))
+    (found,) = problems_of(markdown("# A"), code("draw()", picture))
+    assert "cell 2 ('draw()')" in found and "fig_alt" in found
+    (found,) = problems_of(code("1", picture, picture, fig_alt=["a"]))
+    assert "fig_alt" in found
+    (found,) = problems_of(code("boom()", error))
+    assert "KeyError: k" in found
+    (found,) = problems_of(code("1"), digest="0")
+    assert "stale" in found
+    (found,) = problems_of(title="")
+    assert "title" in found
+
+
+def test_the_digest_sees_code_and_nothing_else():
+    digest = code_digest(chapter(markdown("a"), code("x = 1\ny = 2")))
+    assert digest == code_digest(
+        chapter(code(["x = 1\n", "y = 2"], printed("3")), markdown("b"))
+    )
+    assert digest != code_digest(chapter(code("x = 1"), code("y = 2")))
+    assert len(digest) == 64 and json.dumps(digest)
