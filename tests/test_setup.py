@@ -394,6 +394,17 @@ def test_no_tracked_file_names_a_registry_host_or_a_machine_path():
         assert not machine_path.search(text), path
 
 
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_whatever_the_readme_points_at_is_there(name):
+    text = (ROOT / name).read_text("utf-8")
+    linked = re.findall(r"\]\(([^):]+)\)", text)
+    named = re.findall(r"`([\w/]+(?:/|\.\w+))`", text)
+    for path in linked + named:
+        assert (ROOT / path).exists(), path
+    verbs = re.findall(r"(?:^|`)make (\w+)", text, re.MULTILINE)
+    assert {"site", "test"} <= set(verbs) <= VERBS
+
+
 # -- GitHub and the citation ---------------------------------------------
 
 
