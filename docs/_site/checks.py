@@ -71,6 +71,9 @@ def _cell_problems(cell: dict) -> Iterator[str]:
     for out in cell.get("outputs", ()):
         if out["output_type"] == "error":
             yield f"an output is an error: {out['ename']}: {out['evalue']}"
+        table = out.get("data", {}).get("text/html", "")
+        for problem in html_problems("".join(table)):
+            yield f"an output's HTML: {problem}"
         figure = "image/png" in out.get("data", {})
         if figure and not (alts and alts.pop(0).strip()):
             yield "a figure has no alternative text (metadata fig_alt)"

@@ -5,7 +5,7 @@ import re
 
 LINK = re.compile(r"\]\(\.\./labkd/(\w+)\.py(?:#([\w.]+))?\)")
 # Notebooks know commands that Python does not.
-MAGIC = re.compile(r"^\s*[%!].*$", re.M)
+MAGIC = re.compile(r"^([ \t]*)[%!].*$", re.M)
 
 
 def used_by(notebook: dict) -> set[tuple[str, str]]:
@@ -13,11 +13,16 @@ def used_by(notebook: dict) -> set[tuple[str, str]]:
 
     The function is "" for the module as a whole.
     """
-    sources = {"markdown": "", "code": "", "raw": ""}
+    prose, code = [], []
     for cell in notebook["cells"]:
-        sources[cell["cell_type"]] += "".join(cell["source"]) + "\n"
-    found = set(LINK.findall(sources["markdown"]))
-    found |= _in_code(ast.parse(MAGIC.sub("", sources["code"])))
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            prose.append(source)
+        # What follows a cell's own %%command need not be Python.
+        elif cell["cell_type"] == "code" and not source.startswith("%%"):
+            code.append(MAGIC.sub(r"\1pass", source))
+    found = set(LINK.findall("\n".join(prose)))
+    found |= _in_code(ast.parse("\n".join(code)))
     return found | {(module, "") for module, _ in found}
 
 

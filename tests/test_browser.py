@@ -1,0 +1,357 @@
+r"""The site in a real browser: layout, weight, copying, accessibility."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from sections import of_module
+
+AXE = ROOT / "docs" / "_site" / "node_modules" / "axe-core" / "axe.min.js"
+CHAPTER = "notebooks/01_hard_and_soft_labels/"
+MODULE = "labkd/soft_targets/"
+PAGES = ("", CHAPTER, MODULE, "results/")
+SHAPES = [
+    (width, scheme) for width in (1440, 390) for scheme in ("light", "dark")
+]
+WIDE = {"width": 1440, "height": 900}
+
+
+@pytest.fixture
+def open_page(browser, address):
+    r"""Opens a page of the site; no request may go anywhere else."""
+    contexts, elsewhere, errors = [], [], []
+
+    def open_page(name, width=1440, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: elsewhere.append(r.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address + name, wait_until="networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    own = address, "data:", "blob:"
+    assert [url for url in elsewhere if not url.startswith(own)] == []
+    assert errors == []
+
+
+def clipboard(page):
+    return page.evaluate("navigator.clipboard.readText()")
+
+
+def scroll_through(page):
+    r"""Everything that is made when it comes into sight gets made."""
+    page.evaluate(
+        """async () => {
+          for (let y = 0; y < document.body.scrollHeight; y += 400) {
+            scrollTo(0, y)
+            await new Promise(done => setTimeout(done, 30))
+          }
+          scrollTo(0, 0)
+        }"""
+    )
+
+
+def violations(result):
+    return [
+        (violation["id"], node["html"][:200], node["failureSummary"])
+        for violation in result["violations"]
+        for node in violation["nodes"]
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("width, scheme", SHAPES)
+def test_no_accessibility_violations(open_page, name, width, scheme):
+    page = open_page(name, width, scheme)
+    scroll_through(page)
+    page.evaluate(AXE.read_text("utf-8"))
+    result = page.evaluate("axe.run()")
+    assert len(result["passes"]) > 10
+    assert violations(result) == []
+
+
+@pytest.mark.parametrize("width", (1440, 390))
+def test_no_accessibility_violations_while_searching(open_page, width):
+    page = open_page(MODULE, width)
+    page.keyboard.press("/")
+    page.keyboard.type("temperature", delay=20)
+    page.wait_for_selector(".md-search-result__item")
+    page.evaluate(AXE.read_text("utf-8"))
+    result = page.evaluate("axe.run()")
+    assert violations(result) == []
+
+
+@pytest.mark.parametrize("name", (*PAGES, "notation/", "references/"))
+def test_no_sideways_scrolling_on_a_small_phone(open_page, name):
+    page = open_page(name, 360)
+    scroll_through(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.mouse.wheel(300, 0)
+    assert page.evaluate("scrollX") == 0
+
+
+def pairs(page):
+    r"""The boxes of prose and code in each row that has both.
+
+    The heading of a section counts to the prose below it.
+    """
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".row")]
+          .map(row => [".prose", ".code"].map(column =>
+            row.querySelector(`:scope > ${column} > .stay`)))
+          .filter(row => row.every(column => column))
+          .map(row => row.map(column => {
+            const { left, right, bottom } = column.getBoundingClientRect()
+            const row = column.closest(".row")
+            const section = row.parentElement
+            const headed = column.parentElement.matches(".prose")
+              && row === section.querySelector(":scope > .row")
+            const first = headed ? section.firstElementChild : column
+            return { left, right, bottom,
+              top: first.getBoundingClientRect().top }
+          }))"""
+    )
+
+
+@pytest.mark.parametrize("name", (CHAPTER, MODULE))
+def test_prose_and_code_stand_side_by_side(open_page, name):
+    page = open_page(name)
+    found = pairs(page)
+    assert len(found) > 5
+    column = page.locator("article").bounding_box()
+    for prose, code in found:
+        assert prose["right"] < code["left"]
+        # They share most of the height of the shorter one.
+        shared = min(prose["bottom"], code["bottom"]) - max(
+            prose["top"], code["top"]
+        )
+        heights = (box["bottom"] - box["top"] for box in (prose, code))
+        assert shared > 0.5 * min(heights)
+        assert code["left"] - column["x"] > 0.4 * column["width"]
+        assert code["right"] <= column["x"] + column["width"] + 1
+
+
+def test_on_a_phone_the_columns_stand_one_below_the_other(open_page):
+    found = pairs(open_page(CHAPTER, 390))
+    for prose, code in found:
+        assert prose["bottom"] <= code["top"]
+        assert abs(prose["left"] - code["left"]) < 1
+
+
+def test_rows_do_not_cover_one_another_on_the_way_down(open_page):
+    page = open_page(CHAPTER)
+    for fraction in (0.2, 0.4, 0.6, 0.8):
+        page.evaluate(f"scrollTo(0, {fraction} * document.body.scrollHeight)")
+        page.wait_for_timeout(100)
+        boxes = [box for pair in pairs(page) for box in pair]
+        for column in (boxes[::2], boxes[1::2]):
+            for above, below in zip(column, column[1:], strict=False):
+                assert above["bottom"] <= below["top"] + 1
+
+
+@pytest.mark.parametrize("name", (CHAPTER, MODULE))
+def test_79_characters_of_code_fit(open_page, name):
+    page = open_page(name)
+    room = page.evaluate(
+        """() => {
+          const code = document.querySelector(".code pre > code")
+          const copy = code.cloneNode()
+          const number = code.querySelector("[data-linenos]")
+          if (number) copy.append(number.cloneNode())
+          copy.append("x".repeat(79))
+          code.parentElement.append(copy)
+          const room = copy.clientWidth - copy.scrollWidth
+          copy.remove()
+          return room
+        }"""
+    )
+    assert room >= 0
+
+
+def test_prose_without_code_keeps_a_readable_measure(open_page):
+    page = open_page(CHAPTER)
+    widths = page.evaluate(
+        """() => [...document.querySelectorAll(".alone p")].map(p =>
+          p.clientWidth / parseFloat(getComputedStyle(p).fontSize))"""
+    )
+    # Half an em a letter: 60 to 95 letters.
+    assert widths and max(widths) <= 47 and max(widths) >= 30
+
+
+def test_a_first_visit_weighs_at_most_300_kilobytes(browser, address):
+    for name in PAGES:
+        context = browser.new_context(viewport=WIDE)
+        page = context.new_page()
+        session = context.new_cdp_session(page)
+        session.send("Network.enable")
+        sizes = []
+        session.on(
+            "Network.loadingFinished",
+            lambda event, sizes=sizes: sizes.append(
+                event["encodedDataLength"]
+            ),
+        )
+        page.goto(address + name, wait_until="networkidle")
+        assert len(sizes) > 5
+        assert sum(sizes) <= 300_000, (name, sum(sizes))
+        context.close()
+
+
+def code_cells():
+    path = ROOT / CHAPTER.rstrip("/")
+    notebook = json.loads(path.with_suffix(".ipynb").read_text("utf-8"))
+    return [
+        "".join(cell["source"])
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+        and not {"remove", "hide-input"}
+        & set(cell["metadata"].get("tags", ()))
+    ]
+
+
+def rows_of_the_module():
+    source = (ROOT / MODULE.rstrip("/")).with_suffix(".py").read_text("utf-8")
+    return [
+        code.source
+        for part in of_module(source)
+        for row in part.rows
+        for code in row.code
+    ]
+
+
+@pytest.mark.parametrize(
+    "name, sources", [(CHAPTER, code_cells), (MODULE, rows_of_the_module)]
+)
+def test_copy_takes_exactly_the_code_of_a_cell_or_row(
+    open_page, name, sources
+):
+    page = open_page(name)
+    scroll_through(page)
+    copied = []
+    for button in page.locator('.code .md-code__button[title*="Copy"]').all():
+        button.click()
+        copied.append(clipboard(page).removesuffix("\n"))
+    assert copied == sources()
+
+
+def test_copy_takes_a_whole_function(open_page):
+    page = open_page(MODULE)
+    source = (ROOT / "labkd" / "soft_targets.py").read_text("utf-8")
+    wanted = [part.whole for part in of_module(source) if part.whole]
+    buttons = page.locator(".copy-whole").all()
+    assert len(buttons) == len(wanted) > 0
+    for button, whole in zip(buttons, wanted, strict=True):
+        button.click()
+        assert clipboard(page) == whole
+        assert button.text_content() == "Copied"
+        status = page.locator(".md-dialog--active [role=status]")
+        status.wait_for()
+        assert "Copied" in status.text_content()
+        assert status.get_attribute("aria-live") == "polite"
+    page.wait_for_timeout(2100)
+    assert buttons[0].text_content() == "Copy function"
+
+
+def test_everything_works_after_instant_navigation(open_page):
+    page = open_page("")
+    page.evaluate("window.stayed = true")
+    page.locator(".md-tabs__link", has_text="Source").click()
+    page.wait_for_selector(".copy-whole")
+    assert page.url.endswith(MODULE)
+    page.locator(".copy-whole").first.click()
+    assert "def soften" in clipboard(page)
+    scroll_through(page)
+    page.locator('.code .md-code__button[title*="Copy"]').first.click()
+    assert clipboard(page).startswith("import math")
+    for nav in page.locator(".md-code__nav").all():
+        assert nav.get_attribute("aria-label")
+    page.locator(".used-in a").first.click()
+    page.wait_for_url(f"**/{CHAPTER}")
+    page.wait_for_selector(".katex")
+    fonts = page.evaluate(
+        """async () => {
+          await document.fonts.ready
+          return document.fonts.check('16px KaTeX_Main')
+        }"""
+    )
+    assert fonts and pairs(page)
+    assert page.evaluate("window.stayed")
+
+
+def test_search_finds_a_function_and_goes_there(open_page):
+    page = open_page("")
+    page.keyboard.press("/")
+    page.keyboard.type("kl_divergence", delay=20)
+    page.wait_for_selector(".md-search-result__item a")
+    links = page.locator(".md-search-result__item a").all()
+    targets = [link.get_attribute("href") for link in links]
+    assert any("labkd/soft_targets/" in target for target in targets)
+
+
+@pytest.mark.parametrize("scheme", ("light", "dark"))
+def test_figures_are_inverted_in_the_dark_unless_photographs(
+    open_page, scheme
+):
+    page = open_page(CHAPTER, scheme=scheme)
+    filters = page.evaluate(
+        """() => [...document.querySelectorAll("img.figure")].map(image =>
+          [image.matches(".photo"), getComputedStyle(image).filter])"""
+    )
+    assert filters
+    for photo, effect in filters:
+        inverted = scheme == "dark" and not photo
+        assert ("invert" in effect) == inverted
+
+
+def test_figures_take_their_place_before_they_arrive(open_page):
+    page = open_page(CHAPTER)
+    before = page.evaluate("document.body.scrollHeight")
+    scroll_through(page)
+    page.wait_for_load_state("networkidle")
+    for image in page.locator("img.figure").all():
+        assert image.evaluate("image => image.complete")
+        assert image.evaluate("image => image.naturalWidth") > 0
+    after = page.evaluate("document.body.scrollHeight")
+    # An odd number of pixels, shown at half the size, rounds.
+    assert abs(after - before) <= page.locator("img.figure").count()
+
+
+def test_buttons_at_the_top_and_links_at_the_foot(open_page, address):
+    page = open_page(CHAPTER)
+    names = [link.text_content() for link in page.locator(".actions a").all()]
+    assert names[:3] == ["Open in Colab", "Download .ipynb", "View source"]
+    with page.expect_download() as download:
+        page.get_by_text("Download .ipynb").click()
+    path = (ROOT / CHAPTER.rstrip("/")).with_suffix(".ipynb")
+    downloaded = Path(download.value.path()).read_bytes()
+    assert downloaded == path.read_bytes()
+    assert page.locator("a.md-footer__link--next").count() == 1
+    page = open_page(MODULE)
+    names = [link.text_content() for link in page.locator(".actions a").all()]
+    assert names[:2] == ["Download .py", "View source"]
+    with page.expect_download() as download:
+        page.get_by_text("Download .py").click()
+    path = (ROOT / MODULE.rstrip("/")).with_suffix(".py")
+    assert Path(download.value.path()).read_bytes() == path.read_bytes()
+
+
+def test_paper_has_one_column_and_no_buttons(open_page):
+    page = open_page(CHAPTER)
+    page.emulate_media(media="print")
+    time.sleep(0.2)
+    assert not page.locator(".actions").is_visible()
+    wrap = page.locator(".code pre > code").first.evaluate(
+        "code => getComputedStyle(code).whiteSpace"
+    )
+    assert re.match("pre-wrap|.*wrap", wrap)
