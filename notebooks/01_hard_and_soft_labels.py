@@ -407,9 +407,9 @@ def validated(loss_of, learning_rate):
     return sum(percent_right(run, *held_out) for run in runs)
 
 
-scores = {}
+learning_rates, scores = (3e-3, 1e-2, 3e-2, 1e-1), {}
 for arm, loss_of in arms.items():
-    rates = {rate: validated(loss_of, rate) for rate in (3e-3, 1e-2, 3e-2)}
+    rates = {rate: validated(loss_of, rate) for rate in learning_rates}
     best = max(rates, key=rates.get)
     runs = [student_run(loss_of, best, seed) for seed in range(10)]
     scores[arm] = [percent_right(run, *test) for run in runs]
