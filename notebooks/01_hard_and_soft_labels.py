@@ -338,6 +338,9 @@ assert medians[1] > 2 * medians[0]
 
 
 # %%
+torch.set_num_threads(1)  # quicker for networks this small
+
+
 def to_pixels(split):
     return 2 * split.images.float() / 255 - 1, split.labels
 
