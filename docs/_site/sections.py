@@ -170,6 +170,9 @@ def _add_code(row: Row, cell: dict, tags) -> None:
         if output.kind == "figure":
             output.alt = alts.pop(0) if alts else ""
             output.photo = "photo" in tags
+        # A kernel sends what is printed in as many pieces as it likes.
+        elif output.stream and outputs and output.stream == outputs[-1].stream:
+            output.text = outputs.pop().text + output.text
         outputs.append(output)
     source = "" if "hide-input" in tags else cell["source"]
     wide = "wide" in tags
@@ -179,7 +182,7 @@ def _add_code(row: Row, cell: dict, tags) -> None:
 
 def _output(out: dict) -> Output:
     if out["output_type"] == "stream":
-        return Output("text", out["text"].rstrip(), stream=out["name"])
+        return Output("text", out["text"], stream=out["name"])
     data = out.get("data", {})
     if png := data.get("image/png"):
         # Width and height stand at a fixed place in a PNG; figures are drawn
