@@ -19,7 +19,8 @@ class PairedDifference:
     r"""
     The mean of paired differences and half of its 95 % interval.
 
-    Printed as `+1.2 ± 0.5`; an interval that holds zero says so.
+    Printed as `+1.2 ± 0.5`; where the interval holds zero, it says that no
+    difference was found.
     """
 
     mean: float
@@ -31,8 +32,8 @@ class PairedDifference:
         return abs(self.mean) > self.half_width
 
     def __str__(self) -> str:
-        verdict = "" if self.found else " (no difference found)"
-        return f"{self.mean:+.1f} ± {self.half_width:.1f}{verdict}"
+        interval = f"{self.mean:+.1f} ± {self.half_width:.1f}"
+        return interval if self.found else f"{interval}, no difference found"
 
 
 def paired_difference(

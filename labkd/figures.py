@@ -105,8 +105,8 @@ def draw_pull(
                 arrowprops={"arrowstyle": "-|>", "color": "black"},
             )
     axes.set_xticks(places, class_names)
-    axes.set_ylim(0, 1.08)
-    axes.set_ylabel("probability")
+    axes.set(ylim=(0, 1.08), ylabel="probability")
+    axes.label_outer()
 
 
 def draw_class_table(
