@@ -354,6 +354,7 @@ def percent_right(model, images, labels):
     return 100 * (model(images).argmax(1) == labels).double().mean().item()
 
 
+# %%
 def train(model, images, targets, loss_of, *, steps, learning_rate, seed):
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
