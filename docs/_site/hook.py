@@ -25,6 +25,8 @@ ROOT = HERE.parent.parent
 # Names, spaces and punctuation have the colour of the text anyway; without
 # their tags a page is a tenth smaller.
 PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
+# What a page writes for the repository's address.
+ADDRESS = "REPOSITORY_ADDRESS"
 # nbconvert hands this filter to mkdocs-jupyter's template, which is ours.
 templateexporter.default_filters["sections"] = sections.of_notebook
 
@@ -102,6 +104,7 @@ def on_page_markdown(markdown, page, config, files):
             records = records_table.read(ROOT / "labkd" / "results")
             table = records_table.table(records)
             markdown = markdown.replace(records_table.MARKER, table)
+        markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
         return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)
     return markdown
