@@ -117,7 +117,7 @@ def build(recipe: Recipe, training_set: ImageSet) -> nn.Module:
         in_channels=training_set.images.shape[1],
     )
     device = training_set.images.device
-    return model.to(device, memory_format=memory_format(device))
+    return model.to(device, memory_format=memory_format(model, device))
 
 
 def evaluate(logits: Tensor, labels: Tensor) -> dict[str, float]:
