@@ -348,6 +348,8 @@ def test_the_site_is_served_until_ctrl_c(tmp_path):
         cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
+        # A shell's background jobs, and so their children, ignore Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         address = server.stdout.readline().split()[0]
