@@ -11,6 +11,9 @@ FIND = sh $(SITE)/find_python.sh "$(PYTHON)"
 INSTALLED = $(VENV)/.installed
 NODE = $(SITE)/node_modules/.installed
 
+# The theme announces its successor at every build.
+export NO_MKDOCS_2_WARNING = 1
+
 .PHONY: help site test notebooks requirements clean
 
 help: ## this list
@@ -19,7 +22,7 @@ help: ## this list
 site: ## sets up, builds strictly, serves at 127.0.0.1:8000 (PORT=)
 	@python=$$($(FIND)) && "$$python" $(SITE)/serve.py --check "$(PORT)"
 	@$(MAKE) --no-print-directory $(INSTALLED) $(NODE)
-	$(RUN) -m mkdocs build --strict
+	SITE_URL=http://127.0.0.1:$(PORT)/ $(RUN) -m mkdocs build --strict
 	@$(RUN) $(SITE)/serve.py "$(PORT)"
 
 test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test

@@ -33,7 +33,6 @@ from labkd.training import (
     Normalise,
     cross_entropy,
     fit,
-    memory_format,
     native_bfloat16,
     predict,
 )
@@ -117,7 +116,7 @@ def build(recipe: Recipe, training_set: ImageSet) -> nn.Module:
         in_channels=training_set.images.shape[1],
     )
     device = training_set.images.device
-    return model.to(device, memory_format=memory_format(model, device))
+    return model.to(device, memory_format=torch.channels_last)
 
 
 def evaluate(logits: Tensor, labels: Tensor) -> dict[str, float]:

@@ -10,6 +10,7 @@ and name by name, so that its weights load wherever the shapes agree.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
@@ -103,12 +104,24 @@ def _stage(
     # convolution (He et al., section 3.3, option B).
     if stride != 1 or inputs != outputs:
         shortcut = nn.Sequential(
-            nn.Conv2d(inputs, outputs, 1, stride=stride, bias=False),
+            _Shortcut(inputs, outputs, 1, stride=stride, bias=False),
             nn.BatchNorm2d(outputs),
         )
     first = block(inputs, planes, stride, shortcut)
     rest = [block(outputs, planes) for _ in range(depth - 1)]
     return nn.Sequential(first, *rest)
+
+
+class _Shortcut(nn.Conv2d):
+    # A 1 x 1 convolution with a stride, which reads one pixel in stride²,
+    # as a choice of pixels and a convolution without one: the same function
+    # under the same name. Asked for both at once, oneDNN computes wrong
+    # weight gradients on processors with AVX2 and without AVX-512, when
+    # there are fewer than 8 channels and they come last in memory (issue
+    # 6035 there). Nothing warns of it.
+    def forward(self, hidden: Tensor) -> Tensor:
+        rows, columns = self.stride
+        return F.conv2d(hidden[:, :, ::rows, ::columns], self.weight)
 
 
 def _initialise(network: nn.Module) -> None:

@@ -49,7 +49,7 @@ def fit(
     """
     images, labels = training_set.images, training_set.labels
     device = images.device
-    normalise, layout = Normalise.of(images), memory_format(model, device)
+    normalise = Normalise.of(images)
     generator = torch.Generator().manual_seed(seed)
     for epoch in range(1, epochs + 1):
         model.train()
@@ -61,7 +61,7 @@ def fit(
             )
             chosen = chosen.to(device)
             crops = apply_views(images[chosen], views, padding=padding)
-            pixels = normalise(crops).contiguous(memory_format=layout)
+            pixels = normalise(crops)  # (batch, channels, height, width)
             with torch.autocast(device.type, torch.bfloat16, bfloat16):
                 loss = objective(model, pixels, labels[chosen])
             optimizer.zero_grad(set_to_none=True)
@@ -116,9 +116,10 @@ class Normalise:
         )
 
     def __call__(self, images: Tensor) -> Tensor:
-        r"""Normalised float32 pixels of uint8 images."""
+        r"""Normalised float32 pixels, in channels-last memory order."""
         pixels = images.float() / 255 - self.mean[:, None, None]
-        return pixels / self.deviation[:, None, None]
+        pixels = pixels / self.deviation[:, None, None]
+        return pixels.contiguous(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
@@ -141,35 +142,12 @@ def predict(
     # In eval mode BatchNorm uses its running statistics: an image's logits
     # do not depend on its neighbours in the batch.
     model.eval()
-    layout = memory_format(model, images.device)
     logits = []
     for chunk in images.split(batch_size):
-        pixels = normalise(chunk).contiguous(memory_format=layout)
         with torch.autocast(images.device.type, torch.bfloat16, bfloat16):
-            logits.append(model(pixels).float())
+            logits.append(model(normalise(chunk)).float())
     model.train(training)
     return torch.cat(logits)
-
-
-def memory_format(
-    model: nn.Module, device: torch.device
-) -> torch.memory_format:
-    r"""
-    The order in which images and kernels of a model are best kept.
-
-    Channels last, which is quicker on both kinds of device, with one
-    exception that is not about speed: on a processor with AVX2 and without
-    AVX-512, channels-last weight gradients of a strided 1 x 1 convolution of
-    fewer than 8 channels are wrong, without a warning (oneDNN, issue 6035),
-    and narrow ResNets have such convolutions.
-    """
-    narrow = any(
-        module.in_channels < 8 and module.kernel_size == (1, 1)
-        for module in model.modules()
-        if isinstance(module, nn.Conv2d)
-    )
-    first = narrow and device.type == "cpu"
-    return torch.contiguous_format if first else torch.channels_last
 
 
 def native_bfloat16(device: torch.device) -> bool:

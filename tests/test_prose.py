@@ -34,6 +34,7 @@ def test_no_page_types_a_measured_number(page):
     "sentence",
     [
         "The student reaches 87 %.",
+        "The student reaches 95 %, an interval wide.",
         "It reached 87.3% in the end.",
         "That is **1.2 points** more.",
         "Soft labels give $58.2 \\pm 0.8$.",
@@ -65,7 +66,7 @@ def test_the_guard_finds(sentence):
         "Use `sleep 40s`, with 50 images.",
         "```\n87.65 % in 12 minutes\n```",
         "<!-- 87 % -->",
-        "an interval that covers the mean, with nine degrees of freedom",
+        "with its 95 % interval, nine degrees of freedom",
     ],
 )
 def test_the_guard_lets_pass(sentence):

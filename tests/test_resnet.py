@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import nn
 
@@ -34,6 +35,26 @@ def test_the_stem_keeps_every_pixel():
     stem = model.bn1(model.conv1(torch.randn(1, 3, 32, 32)))
     assert stem.shape == (1, 8, 32, 32)
     assert model.layer1(stem).shape == (1, 8, 32, 32)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("width", [3, 4, 8, 12])
+def test_gradients_do_not_depend_on_the_memory_order(width, channels):
+    torch.manual_seed(0)
+    model = ResNet(width=width, in_channels=channels).eval()
+    pixels, labels = torch.randn(4, channels, 16, 16), torch.arange(4)
+    gradients = []
+    for order, dtype in (
+        (torch.channels_last, torch.float32),
+        (torch.contiguous_format, torch.float64),
+    ):
+        model.zero_grad()
+        model.to(dtype, memory_format=order)
+        shown = pixels.to(dtype).contiguous(memory_format=order)
+        F.cross_entropy(model(shown), labels).backward()
+        gradients.append([p.grad.double() for p in model.parameters()])
+    for ours, exact in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, exact, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize(

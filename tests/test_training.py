@@ -12,7 +12,6 @@ from labkd.training import (
     Normalise,
     cross_entropy,
     fit,
-    memory_format,
     native_bfloat16,
     predict,
 )
@@ -130,34 +129,6 @@ def test_predict_uses_eval_mode_and_changes_nothing():
     assert model.training
     after = model.state_dict()
     assert all(torch.equal(v, after[k]) for k, v in before.items())
-
-
-def test_channels_last_except_where_its_gradients_are_wrong():
-    cpu, gpu = torch.device("cpu"), torch.device("cuda")
-    narrow, wide = ResNet(width=4), ResNet(width=8)
-    assert memory_format(narrow, cpu) is torch.contiguous_format
-    assert memory_format(narrow, gpu) is torch.channels_last
-    assert memory_format(wide, cpu) is torch.channels_last
-
-
-@pytest.mark.parametrize("width", [4, 8, 12])
-def test_gradients_do_not_depend_on_the_layout(width):
-    torch.manual_seed(0)
-    model, pixels = ResNet(width=width).eval(), torch.randn(4, 3, 16, 16)
-    labels = torch.arange(4)
-    layout = memory_format(model, torch.device("cpu"))
-    gradients = []
-    for chosen, dtype in (
-        (layout, torch.float32),
-        (torch.contiguous_format, torch.float64),
-    ):
-        model.zero_grad()
-        model.to(dtype, memory_format=chosen)
-        shown = pixels.to(dtype).contiguous(memory_format=chosen)
-        F.cross_entropy(model(shown), labels).backward()
-        gradients.append([p.grad.double() for p in model.parameters()])
-    for ours, exact in zip(*gradients, strict=True):
-        torch.testing.assert_close(ours, exact, rtol=1e-3, atol=1e-4)
 
 
 def test_bfloat16_only_where_the_processor_has_it():

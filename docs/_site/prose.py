@@ -26,6 +26,8 @@ MEASURED = re.compile(
 CITED = re.compile(r"references\.md#\w+")
 CODE = re.compile(r"^(`{3,}).*?^\1|`[^`\n]+`", re.S | re.M)
 COMMENT = re.compile(r"<!--.*?-->", re.S)
+# How sure an interval is meant to be is chosen, not measured.
+LEVEL = re.compile(r"\d+(?:\.\d+)?\s*%\s+(?:confidence\s+)?interval")
 
 
 def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
@@ -37,10 +39,10 @@ def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
     scores = _written(records)
     found = []
     for paragraph in re.split(r"\n\s*\n", COMMENT.sub("", text)):
-        bare = CODE.sub("", paragraph)
+        bare = LEVEL.sub("", CODE.sub("", paragraph))
         if not CITED.search(bare):
             found += [match[0] for match in MEASURED.finditer(bare)]
-        numbers = re.findall(r"(?<![\d.])\d+\.\d+(?![\d.])", bare)
+        numbers = re.findall(r"(?<![\d.])\d+\.\d+(?!\d|\.\d)", bare)
         found += [number for number in numbers if number in scores]
     return found
 
