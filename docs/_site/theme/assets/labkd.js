@@ -22,7 +22,7 @@
 
   // What scrolls sideways must be within reach of the keyboard.
   const boxes = () =>
-    document.querySelectorAll(".output pre, .rich, .katex-display, .md-typeset__scrollwrap").forEach(box => {
+    document.querySelectorAll(".output, .output pre, .rich, .katex-display, .md-typeset__scrollwrap").forEach(box => {
       if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
       else box.removeAttribute("tabindex")
     })
