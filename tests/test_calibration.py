@@ -9,7 +9,9 @@ import torch.nn.functional as F
 from labkd.calibration import (
     brier_score,
     expected_calibration_error,
+    fit_temperature,
     negative_log_likelihood,
+    reliability_curve,
 )
 
 
@@ -92,3 +94,39 @@ def test_shapes_must_fit(score):
 def test_bins_must_be_positive():
     with pytest.raises(ValueError, match="got 0"):
         expected_calibration_error(torch.eye(2), torch.tensor([0, 1]), 0)
+
+
+def test_reliability_of_a_hand_worked_case():
+    p = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.4, 0.6]])
+    curve = reliability_curve(p, torch.tensor([0, 1, 1]), bins=4)
+    assert curve.count.tolist() == [0, 0, 1, 2]
+    assert curve.accuracy[2:].tolist() == [1.0, 0.5]
+    assert curve.confidence[2:].tolist() == pytest.approx([0.6, 0.85])
+    assert curve.accuracy[:2].isnan().all()
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 2.5])
+def test_fit_temperature_finds_the_one_that_made_the_labels(temperature):
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(20_000, 10, generator=generator)
+    p = (logits / temperature).softmax(1)
+    labels = torch.multinomial(p, 1, generator=generator).flatten()
+    fitted = fit_temperature(logits, labels)
+    assert fitted == pytest.approx(temperature, rel=0.03)
+    # At a minimum the derivative of the likelihood is zero.
+    power = torch.tensor(fitted).log().double().requires_grad_()
+    F.cross_entropy(logits.double() / power.exp(), labels).backward()
+    assert power.grad.abs() < 1e-4
+
+
+def test_temperature_mends_an_overconfident_classifier():
+    generator = torch.Generator().manual_seed(1)
+    logits = torch.randn(5000, 10, generator=generator)
+    labels = torch.multinomial(
+        logits.softmax(1), 1, generator=generator
+    ).flatten()
+    sure = 6 * logits
+    before = expected_calibration_error(sure.softmax(1), labels)
+    fitted = fit_temperature(sure, labels)
+    after = expected_calibration_error((sure / fitted).softmax(1), labels)
+    assert after < 0.1 * before
