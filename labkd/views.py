@@ -12,11 +12,24 @@ $$
 such views, 162 for $m = 4$. A view is therefore three integers, drawn here
 apart from the pixels: whoever holds them can show the *same* view to teacher
 and student, or look it up in a table.
+
+When it is known which views there are, a teacher can be asked about all of
+them once, and never again. The table of its logits is exact: a student that
+draws a view looks up what the teacher says of *that* view, and no teacher
+runs during training. Caching one answer an image would pair the student's
+crop with the answer to another one. The table is stored with digests of the
+teacher's weights and of the images, and refused when either has changed.
 """
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
 
 
 def draw_views(
@@ -67,3 +80,111 @@ def apply_views(images: Tensor, views: Tensor, *, padding: int = 4) -> Tensor:
         item, rows[:, :, None], columns[:, None, :]
     ]
     return cropped.permute(0, 3, 1, 2)  # (batch, channels, height, width)
+
+
+def every_view(padding: int = 4) -> Tensor:
+    r"""
+    All views in the order of the table's second axis.
+
+    * `padding`: $m \ge 0$, pixels on each side
+
+    Returns int64 of shape (views, 3): top, left, mirrored or not.
+    """
+    offsets = torch.arange(2 * padding + 1)
+    return torch.cartesian_prod(offsets, offsets, torch.arange(2))
+
+
+def build_table(
+    predict: Callable[[Tensor], Tensor],
+    images: Tensor,
+    *,
+    padding: int = 4,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> Tensor:
+    r"""
+    The logits of a teacher for every view of every image.
+
+    * `predict`: uint8 images, (batch, channels, height, width), to logits,
+      (batch, classes); the teacher in eval mode, without gradients
+    * `images`: uint8, shape (images, channels, height, width)
+    * `padding`: of the views, in pixels
+    * `progress`: wraps the views, to draw a bar
+
+    Returns float16 of shape (images, views, classes), on the CPU.
+    """
+    table = []
+    # A view at a time, for all images: the batches stay large, and the
+    # views of the images themselves are never in memory together.
+    for view in progress(every_view(padding)):
+        same = view.expand(len(images), 3)
+        logits = predict(apply_views(images, same, padding=padding))
+        table.append(logits.to("cpu", torch.float16))
+    return torch.stack(table, dim=1)
+
+
+def look_up(
+    table: Tensor, indices: Tensor, views: Tensor, *, padding: int = 4
+) -> Tensor:
+    r"""
+    What the teacher says of the views that a batch has drawn.
+
+    * `table`: from `build_table`
+    * `indices`: int64, shape (batch,), which images
+    * `views`: int64, shape (batch, 3), from `views.draw_views`
+    * `padding`: the same as the table's
+
+    Returns float32 logits of shape (batch, classes), where the table is.
+    Raises `ValueError` when the table is of another padding.
+    """
+    side = 2 * padding + 1
+    if table.shape[1] != 2 * side**2:
+        raise ValueError(
+            f"padding {padding} has {2 * side**2} views, the table has "
+            f"{table.shape[1]}"
+        )
+    column = (views[:, 0] * side + views[:, 1]) * 2 + views[:, 2]
+    column, indices = column.to(table.device), indices.to(table.device)
+    return table[indices, column].float()
+
+
+def save_table(
+    path: Path, table: Tensor, teacher: nn.Module, images: Tensor
+) -> None:
+    r"""Store a table with the digests of its teacher and its images."""
+    part = path.with_name(path.name + ".part")
+    save_file({"logits": table}, part, metadata=_digests(teacher, images))
+    part.replace(path)
+
+
+def load_table(path: Path, teacher: nn.Module, images: Tensor) -> Tensor:
+    r"""
+    A stored table, if it is this teacher's of these images.
+
+    * `path`: as given to `save_table`
+    * `teacher`, `images`: those that the table should be of
+
+    Returns float16 logits of shape (images, views, classes). Raises
+    `ValueError` when the teacher or the images are others.
+    """
+    with safe_open(path, "pt") as stored:
+        for whose, digest in _digests(teacher, images).items():
+            if (stored.metadata() or {}).get(whose) != digest:
+                raise ValueError(
+                    f"{path} is not a table of these {whose}: build it anew"
+                )
+        return stored.get_tensor("logits")
+
+
+def _digests(teacher: nn.Module, images: Tensor) -> dict[str, str]:
+    weights = hashlib.sha256()
+    for name, value in sorted(teacher.state_dict().items()):
+        weights.update(name.encode())
+        weights.update(_bytes(value))
+    pixels = hashlib.sha256(str(tuple(images.shape)).encode())
+    pixels.update(_bytes(images))
+    return {"weights": weights.hexdigest(), "images": pixels.hexdigest()}
+
+
+def _bytes(tensor: Tensor) -> bytes:
+    flat = tensor.detach().cpu().contiguous().flatten()
+    return flat.view(torch.uint8).numpy().tobytes()

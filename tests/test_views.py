@@ -1,10 +1,21 @@
-"""Crop-and-mirror views: exact, uniform, one draw for all channels."""
+"""Views are exact and uniform; the table is the live teacher's."""
 
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from labkd.views import apply_views, draw_views
+from labkd.resnet import ResNet
+from labkd.training import Normalise, predict
+from labkd.views import (
+    apply_views,
+    build_table,
+    draw_views,
+    every_view,
+    load_table,
+    look_up,
+    save_table,
+)
 
 
 def test_every_view_equals_slicing_and_flipping():
@@ -56,3 +67,102 @@ def test_the_same_generator_gives_the_same_views():
 def test_views_must_match_the_images():
     with pytest.raises(ValueError, match=r"\(2, 3\), got \(3, 3\)"):
         apply_views(torch.zeros(2, 1, 4, 4), torch.zeros(3, 3).long())
+
+
+PADDING = 2
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    torch.manual_seed(0)
+    return ResNet(width=8, num_classes=5).eval()
+
+
+@pytest.fixture(scope="module")
+def images():
+    generator = torch.Generator().manual_seed(0)
+    shape = (6, 3, 8, 8)
+    return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def table(teacher, images):
+    normalise = Normalise.of(images)
+    return build_table(
+        lambda pixels: predict(teacher, pixels, normalise),
+        images,
+        padding=PADDING,
+    )
+
+
+def test_every_view_is_there_once():
+    views = every_view(4)
+    assert views.shape == (162, 3)
+    assert len(views.unique(dim=0)) == 162
+
+
+def test_the_table_equals_the_live_teacher(teacher, images, table):
+    assert table.shape == (6, 50, 5) and table.dtype is torch.float16
+    generator = torch.Generator().manual_seed(1)
+    indices = torch.randint(6, (200,), generator=generator)
+    views = draw_views(200, padding=PADDING, generator=generator)
+    crops = apply_views(images[indices], views, padding=PADDING)
+    live = predict(teacher, crops, Normalise.of(images))
+    cached = look_up(table, indices, views, padding=PADDING)
+    assert cached.dtype is torch.float32
+    # Half precision keeps 11 bits.
+    torch.testing.assert_close(cached, live, rtol=2**-10, atol=1e-3)
+    # Another view of the same image has another answer.
+    other = look_up(table, indices, views.roll(1, 0), padding=PADDING)
+    assert (other - live).abs().max() > 0.01
+
+
+def test_another_padding_is_refused(table):
+    views = torch.zeros(1, 3, dtype=torch.int64)
+    with pytest.raises(ValueError, match="162 views, the table has 50"):
+        look_up(table, torch.tensor([0]), views, padding=4)
+
+
+def test_a_stored_table_comes_back(tmp_path, teacher, images, table):
+    path = tmp_path / "table.safetensors"
+    save_table(path, table, teacher, images)
+    assert torch.equal(load_table(path, teacher, images), table)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_table_of_others_is_refused(tmp_path, teacher, images, table):
+    path = tmp_path / "table.safetensors"
+    save_table(path, table, teacher, images)
+    changed = images.clone()
+    changed[3, 1, 4, 4] ^= 1
+    with pytest.raises(ValueError, match="not a table of these images"):
+        load_table(path, teacher, changed)
+    other = ResNet(width=8, num_classes=5)
+    other.load_state_dict(teacher.state_dict())
+    assert torch.equal(load_table(path, other, images), table)
+    with torch.no_grad():
+        other.fc.bias[0] += 1e-3
+    with pytest.raises(ValueError, match="not a table of these weights"):
+        load_table(path, other, images)
+
+
+def test_building_leaves_the_teacher_alone(images):
+    torch.manual_seed(0)
+    teacher = ResNet(width=8, num_classes=5)
+    before = {k: v.clone() for k, v in teacher.state_dict().items()}
+    normalise = Normalise.of(images)
+    build_table(
+        lambda pixels: predict(teacher, pixels, normalise),
+        images[:2],
+        padding=1,
+    )
+    after = teacher.state_dict()
+    assert all(torch.equal(value, after[k]) for k, value in before.items())
+
+
+def test_digests_see_the_shape(tmp_path, images, table):
+    path = tmp_path / "table.safetensors"
+    teacher = nn.Linear(2, 2)
+    save_table(path, table, teacher, images)
+    with pytest.raises(ValueError, match="not a table of these images"):
+        load_table(path, teacher, images.transpose(2, 3).reshape(6, 3, 4, 16))
