@@ -46,8 +46,8 @@ RECIPES = {
             architecture="resnet18",
             width=32,
             epochs=7,
-            batch_size=256,
-            learning_rate=0.2,
+            batch_size=128,
+            learning_rate=0.1,
         ),
         "colab": Recipe(
             dataset="cifar10",
