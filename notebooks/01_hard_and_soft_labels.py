@@ -95,8 +95,8 @@ figures.use_style()
 # $$
 #
 # For Ann: $0.70 \log\frac{0.70}{0.60} + 0.25 \log\frac{0.25}{0.20}
-# + 0.05 \log\frac{0.05}{0.20} = 0.1079 + 0.0558 - 0.0693 = 0.0944$. For
-# Bob, $0.1079 - 0.0456 - 0.0347 = 0.0276$. Bob is more than three times
+# + 0.05 \log\frac{0.05}{0.20} = 0.10791 + 0.05579 - 0.06931 = 0.09439$. For
+# Bob, $0.10791 - 0.04558 - 0.03466 = 0.02767$. Bob is more than three times
 # closer to the teacher. Only the soft label saw it.
 
 
@@ -533,8 +533,8 @@ torch.testing.assert_close(only_soft, by_hand)
 # Add arms like the last one, with another number in place of 4 in both of
 # its places. As $T$ grows, $T^2 \operatorname{KL}$ tends to a squared
 # distance between logits of zero mean (Hinton et al., section 2.1), a limit
-# that no longer depends on $T$. So expect the arms to become alike, and compare
-# them by paired differences, not by means.
+# that no longer depends on $T$. So expect the arms to become alike, and
+# compare them by paired differences, not by means.
 #
 # </details>
 #
