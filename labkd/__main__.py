@@ -2,16 +2,24 @@ r"""
 # The command line
 
 `python -m labkd list` names the recipes, `run NAME` trains one and records
-it, `table` shows the records. A mistake in the command costs one line and
-exit status 2; an interrupted run leaves every record as it was.
+it, its teacher first if need be, `targets NAME` asks that teacher about every
+view beforehand, `record` makes all records that are missing, `table` shows
+them. A mistake in the command costs one line and exit status 2; what was
+interrupted goes on when the same command is given again.
 """
 
 import argparse
+import os
 import sys
+import time
 from pathlib import Path
 
 from labkd import records
-from labkd.recipes import RECIPES, SIZES, change, find
+from labkd.arms import RECIPES, SIZES
+from labkd.recipes import change
+
+# EX_TEMPFAIL of sysexits.h: try again later.
+PAUSED = 75
 
 
 class _OneLine(argparse.ArgumentParser):
@@ -24,70 +32,181 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     verbs.add_parser("list", help="name the recipes and their sizes")
     run = verbs.add_parser("run", help="train a recipe and record it")
-    run.add_argument("name", metavar="NAME")
-    run.add_argument("--size", default="laptop", choices=SIZES)
+    targets = verbs.add_parser(
+        "targets", help="ask a recipe's teacher about every view beforehand"
+    )
+    record = verbs.add_parser("record", help="make the records that miss")
+    table = verbs.add_parser("table", help="show the records")
+    for verb in (run, targets):
+        _add_recipe(verb)
     run.add_argument("--seed", type=int, default=0)
     run.add_argument(
+        "--trial",
+        action="store_true",
+        help="leave the test images shut and make no record",
+    )
+    run.add_argument(
+        "--deterministic",
+        action="store_true",
+        help="the same bits again on a GPU too, at some cost",
+    )
+    record.add_argument("--size", choices=SIZES, help="default: the device's")
+    record.add_argument("--only", default="*", metavar="PATTERN")
+    record.add_argument("--workers", type=int, help="how many runs at once")
+    for verb in (run, targets, record):
+        _add(
+            verb, "--minutes", float, "inf", "M", "stop before, to go on later"
+        )
+        _add(verb, "--folder", Path, "runs", "FOLDER", "of weights and tables")
+    _add(run, "--results", Path, "runs", "FOLDER", "of the record")
+    for verb in (record, table):
+        shipped = str(records.RESULTS)
+        _add(verb, "--results", Path, shipped, "FOLDER", "of the records")
+    return parser
+
+
+def _add_recipe(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("name", metavar="NAME")
+    verb.add_argument("--size", default="laptop", choices=SIZES)
+    verb.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="KEY=VALUE",
         help="another value for a field of the recipe",
     )
-    for verb in (run, verbs.add_parser("table", help="show the records")):
-        verb.add_argument(
-            "--results",
-            type=Path,
-            default=Path("runs"),
-            metavar="FOLDER",
-            help="where the records are (default: runs)",
-        )
-    verb.set_defaults(results=records.RESULTS)
-    return parser
+
+
+def _add(verb, name, kind, default, shown, meaning) -> None:
+    verb.add_argument(
+        name,
+        type=kind,
+        default=kind(default),
+        metavar=shown,
+        help=f"{meaning} (default: {default})",
+    )
 
 
 def _run(options: argparse.Namespace) -> None:
-    recipe = find(options.name, options.size)
+    shipped = records.RESULTS
+    own = records.grid_path(options.name, options.size, options.results)
+    results = options.results if own.is_file() else shipped
+    recipe = records.tuned(options.name, options.size, results)
     changed = change(recipe, options.set)
-    if options.seed < 0:
-        raise ValueError(f"--seed must be at least 0, got {options.seed}")
-    if changed != recipe and options.results.resolve() == records.RESULTS:
+    if changed != recipe and options.results.resolve() == shipped:
         raise ValueError(
             "--set makes another experiment: its record cannot stand among "
             "the recipe's own; leave out --results"
         )
     settings = "".join(f" --set {setting}" for setting in options.set)
+    if options.deterministic:
+        # Read by cuBLAS when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        settings += " --deterministic"
     # Torch takes seconds to import; the other verbs do without it.
-    from labkd.experiments import run
+    import torch
 
+    from labkd.experiments import run
+    from labkd.launching import Run
+
+    torch.use_deterministic_algorithms(options.deterministic)
     record = run(
-        options.name,
-        changed,
-        size=options.size,
-        seed=options.seed,
-        command=f"python -m labkd run {options.name} --size {options.size} "
-        f"--seed {options.seed}{settings}",
-        results=options.results,
+        Run(
+            name=options.name,
+            size=options.size,
+            recipe=changed,
+            seed=options.seed,
+            command=f"python -m labkd run {options.name} "
+            f"--size {options.size} --seed {options.seed}{settings}",
+            results=options.results,
+            folder=options.folder,
+            deadline=_deadline(options),
+        ),
+        trial=options.trial,
     )
-    print(records.table([record]))
+    if options.trial:
+        last = record["epochs"][-1]["validation"]
+        print(f"validation accuracy {last['accuracy']:.4f}")
+    else:
+        print(records.table([record]))
+
+
+def _targets(options: argparse.Namespace) -> None:
+    from labkd.experiments import build_table
+    from labkd.launching import Run
+
+    recipe = records.tuned(options.name, options.size)
+    path = build_table(
+        Run(
+            name=options.name,
+            size=options.size,
+            recipe=change(recipe, options.set),
+            seed=0,
+            command="",
+            results=options.folder,
+            folder=options.folder,
+            deadline=_deadline(options),
+        )
+    )
+    print(f"{path} is there")
+
+
+def _record(options: argparse.Namespace) -> None:
+    import torch
+
+    from labkd.recorder import record
+
+    cuda = torch.cuda.is_available()
+    workers = options.workers or (4 if cuda else torch.get_num_threads())
+    done = record(
+        options.size or ("full" if cuda else "laptop"),
+        minutes=options.minutes,
+        only=options.only,
+        results=options.results,
+        folder=options.folder,
+        workers=workers,
+    )
+    print("every record is there" if done else "to go on: the same command")
+
+
+def _check(options: argparse.Namespace) -> None:
+    least = {"seed": 0, "workers": 1, "minutes": 0}
+    for name, value in least.items():
+        given = getattr(options, name, None)
+        if given is not None and not given >= value:
+            raise ValueError(f"--{name} must be at least {value}, got {given}")
+
+
+def _deadline(options: argparse.Namespace) -> float:
+    return time.monotonic() + 60 * options.minutes
 
 
 def main(arguments: list[str] | None = None) -> int:
     r"""Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
+        _check(options)
         if options.verb == "list":
             for name, sizes in sorted(RECIPES.items()):
                 print(f"{name}  ({', '.join(sizes)})")
         elif options.verb == "table":
             print(records.table(records.read_all(options.results)))
         else:
-            _run(options)
+            {"run": _run, "targets": _targets, "record": _record}[
+                options.verb
+            ](options)
+    except TimeoutError as pause:
+        print(f"labkd: time is up, {pause}; the same command goes on")
+        return PAUSED
     except (ValueError, OSError) as error:
         print(f"labkd: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\nlabkd: interrupted, nothing was recorded", file=sys.stderr)
+        print(
+            "\nlabkd: interrupted; the same command goes on from the last "
+            "whole epoch",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

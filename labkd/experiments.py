@@ -1,214 +1,163 @@
 r"""
 # Running a recipe
 
-From a name to a record: the data, the model, the loop, and one look at the
-test images after the last epoch. Everything is written at the end and at
-once, so that an interrupted run leaves the records as they were.
+From a name to a record: data, model, teacher, loop, and one look at the test
+images after the last epoch. Every epoch leaves a checkpoint, and the same call
+goes on from it; records are written at the end and at once, so that an
+interrupted run leaves the old ones as they were.
 """
 
-import platform
-import subprocess
+import json
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-import torchvision
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from accelerate import Accelerator
+from safetensors.torch import load_file
+from torch import nn
 from tqdm import tqdm
 
-import labkd
-from labkd import records
-from labkd.calibration import (
-    brier_score,
-    expected_calibration_error,
-    negative_log_likelihood,
-)
-from labkd.data import ImageSet, load
-from labkd.recipes import Recipe
-from labkd.resnet import ResNet
-from labkd.training import (
-    Normalise,
-    cross_entropy,
-    fit,
-    native_bfloat16,
-    predict,
-)
+from labkd import outcomes, records
+from labkd.building import build, some_of
+from labkd.data import load
+from labkd.launching import Run, train
+from labkd.pixels import Normalise, native_bfloat16, predict
+from labkd.sources import ImageSet
+from labkd.teachers import Teacher, live, nobody, recorded, table_of
 
 
-def run(
-    name: str,
-    recipe: Recipe,
-    *,
-    size: str,
-    seed: int,
-    command: str,
-    results: Path,
-) -> dict:
+def run(run: Run, *, trial: bool = False) -> dict:
     r"""
-    Train a recipe, score it on the test images once, write its record.
+    Train, score on the test images once, write the record.
 
-    * `name`: the recipe's
-    * `size`: the recipe's, for the record
-    * `seed`: at least 0; initial values, order of images and views
-    * `command`: the command that repeats this run, for the record
-    * `results`: where the record, the logits and the weights are written
+    * `trial`: leave the test images shut, and write the scores on the
+      validation images beside the checkpoint: to choose a learning rate
 
-    Returns the record. Raises what `load` raises when data is missing.
+    Returns the record. Raises `TimeoutError` at the deadline, when the same
+    call goes on from there; what `load` raises when data is missing.
     """
+    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    device = accelerator.device
+    whole = load(run.recipe.dataset, "train").to(device)
+    # Teacher and student read the same numbers, whatever each has seen.
+    normalise = Normalise.of(whole.images)
+    images = some_of(whole, run.recipe.training_images)
+    teacher, source = _teacher(run, images, normalise)
+    model, kept = train(run, accelerator, images, normalise, teacher)
     started = time.perf_counter()
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    training_set = load(recipe.dataset, "train").to(device)
-    validation_set = load(recipe.dataset, "validation").to(device)
-    torch.manual_seed(seed)
-    model = build(recipe, training_set)
-    normalise = Normalise.of(training_set.images)
-    bfloat16 = native_bfloat16(device)
-    epochs = []
-    for epoch in _epochs(model, recipe, training_set, seed, bfloat16):
-        logits = predict(model, validation_set.images, normalise)
-        scores = evaluate(logits, validation_set.labels)
-        epochs.append(epoch | {"validation": scores})
-        tqdm.write(
-            f"epoch {epoch['epoch']}/{recipe.epochs}: loss "
-            f"{epoch['loss']:.3f}, validation accuracy "
-            f"{scores['accuracy']:.4f}, {epoch['seconds']:.0f} s"
-        )
-    # The test split is opened here, once, and decides nothing.
-    test_set = load(recipe.dataset, "test").to(device)
-    test_logits = predict(model, test_set.images, normalise)
+    judged = {} if trial else _judge(run, model, normalise)
+    seconds = kept["seconds"] + time.perf_counter() - started
     record = {
-        "recipe": name,
-        "size": size,
-        "seed": seed,
-        "dataset": recipe.dataset,
-        "source": training_set.source,
-        "config": asdict(recipe),
-        "epochs": epochs,
-        "test": evaluate(test_logits, test_set.labels),
-        "seconds": time.perf_counter() - started,
-        "device": _name_of(device),
-        "precision": "bfloat16 autocast" if bfloat16 else "float32",
-        "versions": _versions(),
-        "commit": _commit(),
-        "date": datetime.now(UTC).date().isoformat(),
-        "command": command,
+        "recipe": run.name,
+        "size": run.size,
+        "seed": run.seed,
+        "dataset": run.recipe.dataset,
+        "source": images.source,
+        "config": asdict(run.recipe),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "teacher": source,
+        "epochs": kept["epochs"],
+        **judged,
+        "seconds": seconds,
+        **outcomes.circumstances(device, native_bfloat16(device)),
+        "processes": accelerator.num_processes,
+        "command": run.command,
     }
-    path = records.path_of(name, size, seed, results)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {"validation": logits, "test": test_logits}
-    _save(kept, path.with_suffix(".logits.safetensors"))
-    weights = Path("runs") / name / f"{size}-seed{seed}.weights.safetensors"
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    _save(model.state_dict(), weights)
-    records.write(record, results)
+    if accelerator.is_main_process:
+        if trial:
+            text = json.dumps(record, indent=1) + "\n"
+            run.file("trial.json").write_text(text, "utf-8")
+        else:
+            records.write(record, run.results)
+        run.file("checkpoint").unlink(missing_ok=True)
+    accelerator.wait_for_everyone()
     return record
 
 
-def build(recipe: Recipe, training_set: ImageSet) -> nn.Module:
-    r"""The untrained model of a recipe, sized for the data and beside it."""
-    model = ResNet(
-        recipe.architecture,
-        num_classes=len(training_set.class_names),
-        width=recipe.width,
-        in_channels=training_set.images.shape[1],
+def build_table(run: Run) -> Path:
+    r"""
+    Asks a recipe's teacher about every view of every training image.
+
+    Returns where the table is; later runs of the recipe find it there.
+    Raises `ValueError` for a recipe without a teacher, or one that blends
+    images, whose views cannot be counted; `TimeoutError` at the deadline.
+    """
+    if not run.recipe.teacher or run.recipe.mixup:
+        raise ValueError(f"{run.name} cannot learn from a table")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    whole = load(run.recipe.dataset, "train").to(device)
+    images = some_of(whole, run.recipe.training_images)
+    padding = run.recipe.padding
+    path = run.teacher().table(run.recipe)
+    table_of(
+        _teacher_model(run, images),
+        images.images,
+        Normalise.of(whole.images),
+        padding=padding,
+        path=path,
+        bfloat16=native_bfloat16(device),
+        deadline=run.deadline,
+        progress=lambda views: tqdm(views, disable=None, leave=False),
     )
-    device = training_set.images.device
-    return model.to(device, memory_format=torch.channels_last)
+    return path
 
 
-def evaluate(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    r"""Accuracy, NLL, ECE and Brier score of (images, classes) logits."""
-    probabilities = torch.softmax(logits.double(), dim=1)
-    hits = logits.argmax(dim=1) == labels
-    return {
-        "accuracy": hits.double().mean().item(),
-        "nll": negative_log_likelihood(logits, labels),
-        "ece": expected_calibration_error(probabilities, labels),
-        "brier": brier_score(probabilities, labels),
+def _teacher(
+    run: Run, images: ImageSet, normalise: Normalise
+) -> tuple[Teacher, dict | None]:
+    if not run.recipe.teacher:
+        return nobody, None
+    model = _teacher_model(run, images)
+    said = {"recipe": run.recipe.teacher, "size": run.size, "seed": 0}
+    padding = run.recipe.padding
+    path = run.teacher().table(run.recipe)
+    if run.recipe.mixup or not path.is_file():
+        return live(model), said | {"asked": "live"}
+    table = table_of(
+        model, images.images, normalise, padding=padding, path=path
+    )
+    return recorded(table, padding=padding), said | {"asked": "table"}
+
+
+def _teacher_model(student: Run, images: ImageSet) -> nn.Module:
+    theirs = student.teacher()
+    weights = theirs.file("weights.safetensors")
+    if not weights.is_file():
+        tqdm.write(
+            f"{theirs.name} has no weights in {theirs.folder} yet: it is "
+            f"trained first, then {student.name}"
+        )
+        run(theirs)
+    return outcomes.load_weights(weights, build(theirs.recipe, images))
+
+
+def _judge(run: Run, model: nn.Module, normalise: Normalise) -> dict:
+    # The test split is opened here, once, and decides nothing.
+    device = next(model.parameters()).device
+    test_set = load(run.recipe.dataset, "test").to(device)
+    answers = outcomes.answer(model, test_set.images, normalise)
+    heads = {
+        head: outcomes.evaluate(logits, test_set.labels)
+        for head, logits in answers.items()
     }
-
-
-def _epochs(model, recipe, training_set, seed, bfloat16):
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        nesterov=recipe.momentum > 0,
-    )
-    batches = -(-len(training_set) // recipe.batch_size)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        recipe.learning_rate,
-        total_steps=recipe.epochs * batches,
-        pct_start=0.25,
-        anneal_strategy="linear",
-        cycle_momentum=False,
-    )
-    return fit(
-        model,
-        training_set,
-        optimizer,
-        schedule,
-        objective=cross_entropy,
-        epochs=recipe.epochs,
-        batch_size=recipe.batch_size,
-        padding=recipe.padding,
-        seed=seed,
-        bfloat16=bfloat16,
-        progress=lambda batches: tqdm(batches, disable=None, leave=False),
-    )
-
-
-def _save(tensors: dict[str, Tensor], path: Path) -> None:
-    halves = {
-        key: (value.half() if value.is_floating_point() else value)
-        .contiguous()
-        .cpu()
-        for key, value in tensors.items()
+    judged = {"test": heads.pop("together"), "heads": heads}
+    together = answers.pop("together").cpu()
+    validation = load(run.recipe.dataset, "validation").to(device)
+    logits = {
+        "validation": predict(model, validation.images, normalise),
+        "test": together,
+        **{f"test_{head}": value for head, value in answers.items()},
     }
-    part = path.with_name(path.name + ".part")
-    save_file(halves, part)
-    part.replace(path)
-
-
-def _name_of(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    flags = getattr(torch.cpu, "get_capabilities", dict)()
-    name = flags.get("cpu_name") or platform.processor() or "CPU"
-    return f"{name}, {torch.get_num_threads()} threads"
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "labkd": labkd.__version__,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
-    }
-
-
-def _commit() -> str:
-    # Outside a checkout the version of the package has to stand for it.
-    folder = Path(__file__).parent
-    git = ["git", "-C", str(folder)]
-    try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--", "*.py"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return f"labkd {labkd.__version__}"
-    return f"{head} with changes" if changed else head
+    outcomes.keep(logits, run.file("logits.safetensors"))
+    outcomes.keep(model.state_dict(), run.file("weights.safetensors"))
+    beside = records.path_of(run.name, run.size, run.seed, run.results)
+    if run.seed == 0:
+        outcomes.keep(logits, beside.with_suffix(".logits.safetensors"))
+    decided = {"test": together.argmax(dim=1).to(torch.uint8)}
+    outcomes.keep(decided, beside.with_suffix(".predictions.safetensors"))
+    if run.recipe.teacher:
+        theirs = load_file(run.teacher().file("logits.safetensors"))["test"]
+        same = theirs.argmax(dim=1) == together.argmax(dim=1)
+        judged["agreement"] = same.double().mean().item()
+    return judged

@@ -2,30 +2,50 @@ r"""
 # Recipes
 
 A recipe is everything about a run that could change its result, except the
-seed: data, model, budget, optimizer. It is frozen, it has a name
-(`METHOD-STUDENT_from_TEACHER-DATASET`) and comes in sizes: `laptop` for two
-CPU cores, `colab` for ten minutes of a T4, `full` for one large GPU. Records
-hold the recipe they were made with, and a test compares the two.
+seed: data, model, budget, optimizer, and what the student learns from. It is
+frozen. What was decided before the first run stands in it too: how many
+seeds, from which learning rates, against which other recipe. The recipes of
+the course are in [`arms`](../labkd/arms.py); records hold the recipe they
+were made with, and a test compares the two.
 """
 
+import hashlib
+import json
 from dataclasses import asdict, dataclass, fields, replace
 
-SIZES = ("laptop", "colab", "full")
+OBJECTIVES = ("cross-entropy", "soft", "argmax", "token")
+# What was planned about the runs, and changes none of them.
+PLAN = ("learning_rates", "seeds", "baseline")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     r"""
-    What is trained, on what, for how long.
+    What is trained, on what, for how long, against what.
 
     * `dataset`: a name or folder that `data.load` takes
-    * `architecture`: a layout of `resnet.LAYOUTS`
-    * `width`: channels after the stem
-    * `epochs`, `batch_size`: the budget
-    * `learning_rate`: the peak; a linear rise over the first quarter of the
-      steps, a linear fall to zero over the rest
-    * `momentum`, `weight_decay`: of SGD with Nesterov's momentum
+    * `training_images`: use so many, evenly from all classes; 0 for all
     * `padding`: pixels around the image before the random crop
+    * `architecture`: a layout of `resnet.LAYOUTS`, or `vit`
+    * `width`: channels after the stem, or numbers a token
+    * `patch_size`, `depth`, `heads`, `mlp_ratio`, `distillation_token`,
+      `drop_path`: as `VisionTransformer` takes them; `vit` alone uses them
+    * `epochs`, `batch_size`: the budget
+    * `optimizer`: `sgd`, with Nesterov's momentum, or `adamw`
+    * `learning_rate`: the peak, reached after a quarter of the steps
+    * `annealing`: `linear` or `cos`, up to the peak and down to zero
+    * `momentum`: of SGD, in 0 .. 1
+    * `weight_decay`: under AdamW of weights alone, not of biases and tokens
+    * `clip_norm`: the largest norm of a gradient; 0 for any
+    * `objective`: one of `OBJECTIVES`
+    * `teacher`: the recipe of the teacher, or nothing
+    * `temperature`: $T$ of soft targets
+    * `teacher_weight`: in 0 .. 1, of the teacher's term in the loss
+    * `mixup`: blend images in pairs, the same for teacher and student
+    * `learning_rates`: the grid, judged on the validation split
+    * `seeds`: how many runs are recorded, paired across recipes by seed
+    * `baseline`: the recipe that this one is compared with, by the paired
+      difference of test accuracies and its 95 % interval
     """
 
     dataset: str
@@ -37,53 +57,24 @@ class Recipe:
     momentum: float = 0.9
     weight_decay: float = 5e-4
     padding: int = 4
-
-
-RECIPES = {
-    "teacher-resnet18-cifar10": {
-        "laptop": Recipe(
-            dataset="cifar10",
-            architecture="resnet18",
-            width=32,
-            epochs=7,
-            batch_size=128,
-            learning_rate=0.1,
-        ),
-        "colab": Recipe(
-            dataset="cifar10",
-            architecture="resnet18",
-            width=64,
-            epochs=10,
-            batch_size=512,
-            learning_rate=0.4,
-        ),
-        "full": Recipe(
-            dataset="cifar10",
-            architecture="resnet18",
-            width=64,
-            epochs=60,
-            batch_size=512,
-            learning_rate=0.4,
-        ),
-    },
-}
-
-
-def find(name: str, size: str) -> Recipe:
-    r"""
-    The recipe of a name at a size.
-
-    Raises `ValueError` for a name or a size that does not exist.
-    """
-    if name not in RECIPES:
-        raise ValueError(
-            f"no recipe {name!r}; there are: {', '.join(sorted(RECIPES))}"
-        )
-    if size not in RECIPES[name]:
-        raise ValueError(
-            f"{name} has no size {size!r}; it has: {', '.join(RECIPES[name])}"
-        )
-    return RECIPES[name][size]
+    training_images: int = 0
+    patch_size: int = 4
+    depth: int = 6
+    heads: int = 4
+    mlp_ratio: float = 4.0
+    distillation_token: bool = False
+    drop_path: float = 0.0
+    optimizer: str = "sgd"
+    annealing: str = "linear"
+    clip_norm: float = 0.0
+    objective: str = "cross-entropy"
+    teacher: str = ""
+    temperature: float = 1.0
+    teacher_weight: float = 0.0
+    mixup: bool = False
+    learning_rates: tuple[float, ...] = ()
+    seeds: int = 1
+    baseline: str = ""
 
 
 def change(recipe: Recipe, settings: list[str]) -> Recipe:
@@ -92,9 +83,10 @@ def change(recipe: Recipe, settings: list[str]) -> Recipe:
 
     * `settings`: strings `key=value`, such as `epochs=2`
 
-    Raises `ValueError` for a key that is no field or a value of another type.
+    Raises `ValueError` for a key that cannot be set, a value of another type
+    or fields that contradict each other.
     """
-    types = {field.name: field.type for field in fields(recipe)}
+    types = {f.name: f.type for f in fields(recipe) if f.name not in PLAN}
     changes = {}
     for setting in settings:
         key, equals, value = setting.partition("=")
@@ -103,19 +95,64 @@ def change(recipe: Recipe, settings: list[str]) -> Recipe:
                 f"expected key=value with a key of {', '.join(types)}, "
                 f"got {setting!r}"
             )
-        try:
-            changes[key] = types[key](value)
-        except ValueError:
-            raise ValueError(
-                f"{key} must be of type {types[key].__name__}, got {value!r}"
-            ) from None
+        changes[key] = _parse(key, types[key], value)
     changed = replace(recipe, **changes)
-    _check(changed)
+    check(changed)
     return changed
 
 
-def _check(recipe: Recipe) -> None:
+def check(recipe: Recipe) -> None:
+    r"""Raises `ValueError` for a recipe that cannot be run."""
+    positive = ("width", "epochs", "batch_size", "patch_size", "depth")
     for key, value in asdict(recipe).items():
-        least = 1 if key in ("width", "epochs", "batch_size") else 0
+        least = 1 if key in positive + ("heads", "seeds") else 0
         if isinstance(value, int | float) and not value >= least:
             raise ValueError(f"{key} must be at least {least}, got {value}")
+    choices = {
+        "optimizer": ("sgd", "adamw"),
+        "annealing": ("linear", "cos"),
+        "objective": OBJECTIVES,
+    }
+    for key, allowed in choices.items():
+        if getattr(recipe, key) not in allowed:
+            raise ValueError(
+                f"{key} must be one of {', '.join(allowed)}, got "
+                f"{getattr(recipe, key)!r}"
+            )
+    if (recipe.objective == "cross-entropy") == bool(recipe.teacher):
+        raise ValueError(
+            f"objective {recipe.objective!r} does not go with teacher "
+            f"{recipe.teacher!r}"
+        )
+    if recipe.distillation_token and recipe.architecture != "vit":
+        raise ValueError(f"{recipe.architecture} has no distillation token")
+    if recipe.distillation_token < (recipe.objective == "token"):
+        raise ValueError("objective 'token' needs distillation_token=true")
+
+
+def digest(recipe: Recipe) -> str:
+    r"""
+    Eight letters that stand for a recipe: files of runs carry them.
+
+    Fields at their default do not count, so that a field more, which leaves
+    old recipes as they were, leaves their files valid. Nor does the plan.
+    """
+    changed = {
+        field.name: getattr(recipe, field.name)
+        for field in fields(recipe)
+        if getattr(recipe, field.name) != field.default
+        and field.name not in PLAN
+    }
+    text = json.dumps(changed, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _parse(key: str, kind: type, value: str) -> object:
+    try:
+        if kind is bool:
+            return {"true": True, "false": False}[value.lower()]
+        return kind(value)
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"{key} must be of type {kind.__name__}, got {value!r}"
+        ) from None

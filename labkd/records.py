@@ -5,17 +5,20 @@ What a run leaves: one JSON file, `<recipe>/<size>-seed<N>.json`, with the
 recipe as it was, every epoch, the scores on the test images, the seconds,
 the machine, the versions, the commit and the command that repeats it. The
 records of this site are part of the package, so that a notebook anywhere
-reads the same ones. Beside a record lie its logits on the validation and
-test images, in half precision.
+reads the same ones. Beside each lies what the model predicted for the test
+images; beside the first seed's, its logits too, in half precision. A grid,
+`<recipe>/<size>-grid.json`, holds the trials that a learning rate was chosen
+from, on the validation images alone.
 """
 
 import json
 import os
 import tempfile
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
-from labkd.recipes import RECIPES, find
+from labkd.arms import RECIPES, find
+from labkd.recipes import Recipe
 
 RESULTS = Path(__file__).with_name("results")
 FIELDS = (
@@ -36,6 +39,13 @@ FIELDS = (
     "command",
 )
 SCORES = ("accuracy", "nll", "ece", "brier")
+DEFAULTS = {
+    field.name: list(field.default)
+    if isinstance(field.default, tuple)
+    else field.default
+    for field in fields(Recipe)
+    if field.default is not MISSING
+}
 
 
 def path_of(
@@ -65,10 +75,48 @@ def read_all(results: Path = RESULTS) -> list[dict]:
     r"""Every record that is not superseded, by recipe, size and seed."""
     found = [
         json.loads(path.read_text("utf-8"))
-        for path in Path(results).glob("*/*.json")
+        for path in Path(results).glob("*/*-seed*.json")
     ]
     current = [record for record in found if not record.get("superseded")]
     return sorted(current, key=lambda r: (r["recipe"], r["size"], r["seed"]))
+
+
+def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:
+    r"""Where the trials of a recipe's learning rates are, or would be."""
+    return Path(results) / recipe / f"{size}-grid.json"
+
+
+def tuned(recipe: str, size: str, results: Path = RESULTS) -> Recipe:
+    r"""
+    A recipe with the learning rate that its grid chose, if it was recorded.
+
+    Raises `ValueError` for a name or a size that does not exist.
+    """
+    path = grid_path(recipe, size, results)
+    if not path.is_file():
+        return find(recipe, size)
+    chosen = json.loads(path.read_text("utf-8"))["learning_rate"]
+    return replace(find(recipe, size), learning_rate=chosen)
+
+
+def write_grid(trials: list[dict], results: Path) -> Path:
+    r"""
+    Write the trials of a recipe; the best on the validation images is chosen.
+
+    * `trials`: records without a score on test images, one a learning rate
+    """
+
+    def score(trial: dict) -> float:
+        return trial["epochs"][-1]["validation"]["accuracy"]
+
+    first, best = trials[0], max(trials, key=score)
+    grid = {
+        "recipe": first["recipe"],
+        "size": first["size"],
+        "learning_rate": best["config"]["learning_rate"],
+        "trials": trials,
+    }
+    return _write(grid, grid_path(first["recipe"], first["size"], results))
 
 
 def write(record: dict, results: Path) -> Path:
@@ -81,9 +129,13 @@ def write(record: dict, results: Path) -> Path:
     missing += [s for s in SCORES if s not in record.get("test", {})]
     if missing:
         raise ValueError(f"the record lacks {', '.join(missing)}")
-    path = path_of(record["recipe"], record["size"], record["seed"], results)
+    key = record["recipe"], record["size"], record["seed"]
+    return _write(record, path_of(*key, results))
+
+
+def _write(content: dict, path: Path) -> Path:
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(record, indent=1, allow_nan=False) + "\n"
     # Written beside its place and renamed: a reader never sees half of it.
     with tempfile.NamedTemporaryFile(
         "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
@@ -102,13 +154,18 @@ def differences(record: dict) -> list[str]:
     """
     if record["size"] not in RECIPES.get(record["recipe"], {}):
         return [f"there is no {record['recipe']} of size {record['size']}"]
-    today = asdict(find(record["recipe"], record["size"]))
-    then = record["config"]
+    today = _as_read(tuned(record["recipe"], record["size"]))
+    # A field younger than the record was, then, at its default.
+    then = DEFAULTS | record["config"]
     return [
         f"{key}: {then.get(key)!r} then, {today.get(key)!r} today"
         for key in sorted(today.keys() | then.keys())
         if then.get(key) != today.get(key)
     ]
+
+
+def _as_read(recipe: Recipe) -> dict:
+    return json.loads(json.dumps(asdict(recipe)))
 
 
 def table(records: list[dict]) -> str:

@@ -99,6 +99,7 @@ def build_table(
     images: Tensor,
     *,
     padding: int = 4,
+    views: Tensor | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Tensor:
     r"""
@@ -108,6 +109,7 @@ def build_table(
       (batch, classes); the teacher in eval mode, without gradients
     * `images`: uint8, shape (images, channels, height, width)
     * `padding`: of the views, in pixels
+    * `views`: some rows of `every_view(padding)`; all if left out
     * `progress`: wraps the views, to draw a bar
 
     Returns float16 of shape (images, views, classes), on the CPU.
@@ -115,7 +117,7 @@ def build_table(
     table = []
     # A view at a time, for all images: the batches stay large, and the
     # views of the images themselves are never in memory together.
-    for view in progress(every_view(padding)):
+    for view in progress(every_view(padding) if views is None else views):
         same = view.expand(len(images), 3)
         logits = predict(apply_views(images, same, padding=padding))
         table.append(logits.to("cpu", torch.float16))

@@ -1,0 +1,131 @@
+r"""
+# From a recipe to its parts
+
+The images, the untrained model, the optimizer, the schedule and the objective
+that a recipe asks for. Nothing here trains, and nothing but the seed and the
+recipe decides what comes out.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from labkd.distillation_token import hard_distillation_loss, token_loss
+from labkd.recipes import Recipe
+from labkd.resnet import ResNet
+from labkd.soft_targets import distillation_loss
+from labkd.sources import ImageSet
+from labkd.teachers import Objective
+from labkd.vit import VisionTransformer
+
+
+def some_of(images: ImageSet, count: int) -> ImageSet:
+    r"""
+    The first images of every class, as many of each: no draw, no seed.
+
+    * `count`: in all; 0, or more than there are, for all
+    """
+    if not count:
+        return images
+    kept = []
+    for label in range(len(images.class_names)):
+        members = torch.nonzero(images.labels == label).flatten()
+        kept.append(members[: count // len(images.class_names)])
+    return images.take(torch.cat(kept))
+
+
+def build(recipe: Recipe, images: ImageSet) -> nn.Module:
+    r"""The untrained model of a recipe, sized for the data and beside it."""
+    _, channels, side, _ = images.images.shape
+    sizes = {"num_classes": len(images.class_names), "in_channels": channels}
+    if recipe.architecture == "vit":
+        model = VisionTransformer(
+            image_size=side,
+            patch_size=recipe.patch_size,
+            width=recipe.width,
+            depth=recipe.depth,
+            heads=recipe.heads,
+            mlp_ratio=recipe.mlp_ratio,
+            distillation_token=recipe.distillation_token,
+            drop_path=recipe.drop_path,
+            **sizes,
+        )
+    else:
+        model = ResNet(recipe.architecture, width=recipe.width, **sizes)
+    device = images.images.device
+    return model.to(device, memory_format=torch.channels_last)
+
+
+def optimizer_of(
+    recipe: Recipe, model: nn.Module, images: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler]:
+    r"""
+    The optimizer of a recipe and its schedule, stepped once a batch.
+
+    * `images`: how many an epoch has
+    """
+    peak = recipe.learning_rate
+    if recipe.optimizer == "sgd":
+        optimizer = torch.optim.SGD(
+            model.parameters(),
+            lr=peak,
+            momentum=recipe.momentum,
+            weight_decay=recipe.weight_decay,
+            nesterov=recipe.momentum > 0,
+        )
+    else:
+        # Decay is for the matrices that multiply activations.
+        weights = {
+            module.weight
+            for module in model.modules()
+            if isinstance(module, nn.Linear | nn.Conv2d)
+        }
+        rest = [p for p in model.parameters() if p not in weights]
+        decayed = [p for p in model.parameters() if p in weights]
+        groups = [{"params": decayed}, {"params": rest, "weight_decay": 0.0}]
+        optimizer = torch.optim.AdamW(
+            groups, lr=peak, weight_decay=recipe.weight_decay
+        )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        peak,
+        total_steps=recipe.epochs * -(-images // recipe.batch_size),
+        pct_start=0.25,
+        anneal_strategy=recipe.annealing,
+        cycle_momentum=False,
+    )
+    return optimizer, schedule
+
+
+def objective_of(recipe: Recipe) -> Objective:
+    r"""
+    The loss of a recipe: what the model returns, teacher_logits, labels.
+
+    A model with a distillation token returns two logits. Without a teacher
+    both heads learn the labels, each with half the weight: the control.
+    """
+    weight = recipe.teacher_weight
+    if recipe.objective == "soft":
+        return partial(
+            distillation_loss,
+            temperature=recipe.temperature,
+            soft_weight=weight,
+        )
+    if recipe.objective == "argmax":
+        return partial(hard_distillation_loss, teacher_weight=weight)
+    if recipe.objective == "token":
+        return partial(_token, teacher_weight=weight)
+    return _labels_alone
+
+
+def _token(outputs, teacher_logits, labels, *, teacher_weight) -> Tensor:
+    return token_loss(
+        *outputs, teacher_logits, labels, teacher_weight=teacher_weight
+    )
+
+
+def _labels_alone(outputs, teacher_logits, labels) -> Tensor:
+    heads = outputs if isinstance(outputs, tuple) else (outputs,)
+    losses = [nn.functional.cross_entropy(z.float(), labels) for z in heads]
+    return torch.stack(losses).mean()

@@ -1,0 +1,167 @@
+r"""
+# Launching the loop
+
+Checkpoints, deadlines, several processes: what makes the loop of
+[`fit`](../labkd/training.py#fit) last, kept beside it and out of it. On one
+processor, one GPU or, under `accelerate launch` or `torchrun`, on several
+processes the calls are the same.
+"""
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+from tqdm import tqdm
+
+from labkd import checkpoints, outcomes, records
+from labkd.building import build, objective_of, optimizer_of
+from labkd.data import load
+from labkd.pixels import Normalise, native_bfloat16, predict
+from labkd.recipes import Recipe, digest
+from labkd.sources import ImageSet
+from labkd.teachers import Teacher
+from labkd.training import fit
+
+# From so many steps on, a GPU earns back the minute that compiling takes.
+COMPILE_FROM = 5_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    r"""
+    One run: a recipe, a seed, and where things go.
+
+    * `name`, `size`, `recipe`: which; the recipe as it is to be run
+    * `seed`: at least 0; initial values, order of images and views
+    * `command`: the command that repeats it, for the record
+    * `results`: where the record is written
+    * `folder`: where weights, checkpoints and tables are kept
+    * `deadline`: of `time.monotonic`, in seconds
+    """
+
+    name: str
+    size: str
+    recipe: Recipe
+    seed: int
+    command: str
+    results: Path
+    folder: Path = Path("runs")
+    deadline: float = math.inf
+
+    def file(self, suffix: str) -> Path:
+        r"""A file of this run, and of no other recipe or seed."""
+        stem = f"{self.size}-seed{self.seed}-{digest(self.recipe)}"
+        return self.folder / self.name / f"{stem}.{suffix}"
+
+    def table(self, student: Recipe) -> Path:
+        r"""The table of this run's model, about a student's images."""
+        images = student.training_images or "all"
+        return self.file(f"{images}-padding{student.padding}.table")
+
+    def teacher(self) -> "Run":
+        r"""The run that makes the teacher, on the same data set."""
+        name = self.recipe.teacher
+        theirs = records.tuned(name, self.size)
+        return replace(
+            self,
+            name=name,
+            recipe=replace(theirs, dataset=self.recipe.dataset),
+            seed=0,
+            command=f"python -m labkd run {name} --size {self.size} --seed 0",
+            # Records of the package are made by asking for them.
+            results=self.folder,
+        )
+
+
+def train(
+    run: Run,
+    accelerator: Accelerator,
+    images: ImageSet,
+    normalise: Normalise,
+    teacher: Teacher,
+) -> tuple[nn.Module, dict]:
+    r"""
+    Train the model of a run, from its checkpoint if it left one.
+
+    * `accelerator`: knows the device and the other processes
+    * `images`, `normalise`, `teacher`: as `fit` takes them
+
+    Returns the model and `{"epochs", "seconds"}`, the epochs with their
+    scores on the validation images. Raises `TimeoutError` at the deadline.
+    """
+    recipe, path = run.recipe, run.file("checkpoint")
+    device = accelerator.device
+    validation = load(recipe.dataset, "validation").to(device)
+    torch.manual_seed(run.seed)
+    model = build(recipe, images)
+    optimizer, schedule = optimizer_of(recipe, model, len(images))
+    generator = torch.Generator().manual_seed(run.seed)
+    parts = (model, optimizer, schedule, generator)
+    kept = checkpoints.load(path) or {"epochs": [], "seconds": 0.0}
+    if kept["epochs"]:
+        checkpoints.restore(kept["state"], *parts)
+        tqdm.write(f"going on after epoch {len(kept['epochs'])}")
+    clock = time.perf_counter() - kept["seconds"]
+    for epoch in fit(
+        _launched(model, accelerator, schedule.total_steps),
+        images,
+        optimizer,
+        schedule,
+        normalise=normalise,
+        objective=objective_of(recipe),
+        teacher=teacher,
+        generator=generator,
+        epochs=range(len(kept["epochs"]) + 1, recipe.epochs + 1),
+        batch_size=recipe.batch_size,
+        padding=recipe.padding,
+        clip_norm=recipe.clip_norm,
+        mixup=recipe.mixup,
+        bfloat16=native_bfloat16(device),
+        share=(accelerator.process_index, accelerator.num_processes),
+        progress=lambda batches: _until(run.deadline, batches),
+    ):
+        logits = predict(model, validation.images, normalise)
+        scores = outcomes.evaluate(logits, validation.labels)
+        kept = {
+            "epochs": [*kept["epochs"], epoch | {"validation": scores}],
+            "seconds": time.perf_counter() - clock,
+            "state": checkpoints.snapshot(*parts),
+        }
+        if accelerator.is_main_process:
+            checkpoints.save(path, kept)
+            _report(run, kept)
+    return model, kept
+
+
+def _launched(
+    model: nn.Module, accelerator: Accelerator, steps: int
+) -> nn.Module:
+    if accelerator.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True
+        if steps >= COMPILE_FROM:
+            model = torch.compile(model)
+    return accelerator.prepare_model(model)
+
+
+def _until(deadline: float, batches: Iterable) -> Iterator:
+    for batch in tqdm(batches, disable=None, leave=False):
+        if time.monotonic() > deadline:
+            raise TimeoutError("the last whole epoch is kept")
+        yield batch
+
+
+def _report(run: Run, kept: dict) -> None:
+    last = kept["epochs"][-1]
+    tqdm.write(
+        f"epoch {last['epoch']}/{run.recipe.epochs}: loss {last['loss']:.3f}, "
+        f"validation accuracy {last['validation']['accuracy']:.4f}, "
+        f"{last['seconds']:.0f} s"
+    )
+    left = run.recipe.epochs - last["epoch"]
+    if left and time.monotonic() + last["seconds"] > run.deadline:
+        raise TimeoutError(f"epoch {last['epoch']} is kept")

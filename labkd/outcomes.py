@@ -1,0 +1,141 @@
+r"""
+# What a run leaves
+
+Scores on images that it never learned from, its answers to them, its weights
+in half precision, and the circumstances: machine, precision, versions, commit.
+"""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+import torchvision
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+import labkd
+from labkd.calibration import (
+    brier_score,
+    expected_calibration_error,
+    negative_log_likelihood,
+)
+from labkd.pixels import Normalise, predict
+from labkd.vit import VisionTransformer, joint_log_probabilities
+
+
+def evaluate(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    r"""Accuracy, NLL, ECE and Brier score of (images, classes) logits."""
+    probabilities = torch.softmax(logits.double(), dim=1)
+    hits = logits.argmax(dim=1) == labels
+    return {
+        "accuracy": hits.double().mean().item(),
+        "nll": negative_log_likelihood(logits, labels),
+        "ece": expected_calibration_error(probabilities, labels),
+        "brier": brier_score(probabilities, labels),
+    }
+
+
+def answer(
+    model: nn.Module, images: Tensor, normalise: Normalise
+) -> dict[str, Tensor]:
+    r"""
+    A model's logits, and those of its two heads if it has two.
+
+    * `images`: uint8, shape (images, channels, height, width)
+
+    Returns float32 of shape (images, classes): `together`, which is what the
+    model predicts by, and, of a distilled transformer, `class` and `token`.
+    """
+    if not getattr(model, "distillation_head", None):
+        return {"together": predict(model, images, normalise)}
+    both = predict(_HeadsApart(model), images, normalise)
+    class_logits, token_logits = both.chunk(2, dim=1)
+    return {
+        "together": joint_log_probabilities(class_logits, token_logits),
+        "class": class_logits,
+        "token": token_logits,
+    }
+
+
+class _HeadsApart(nn.Module):
+    def __init__(self, model: VisionTransformer) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.model.encode(images)
+        class_logits = self.model.head(tokens[:, 0])
+        token_logits = self.model.distillation_head(tokens[:, 1])
+        return torch.cat([class_logits, token_logits], dim=1)
+
+
+def keep(tensors: dict[str, Tensor], path: Path) -> None:
+    r"""Write tensors, floating point in half precision, whole or not."""
+    halves = {
+        key: (value.half() if value.is_floating_point() else value)
+        .contiguous()
+        .cpu()
+        for key, value in tensors.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    save_file(halves, part)
+    part.replace(path)
+
+
+def load_weights(path: Path, model: nn.Module) -> nn.Module:
+    r"""Gives a model the weights that `keep` wrote; returns it."""
+    model.load_state_dict(load_file(path))
+    return model
+
+
+def circumstances(device: torch.device, bfloat16: bool) -> dict:
+    r"""The fields of a record that say where it was made, and with what."""
+    return {
+        "device": _name_of(device),
+        "precision": "bfloat16 autocast" if bfloat16 else "float32",
+        "versions": {
+            "labkd": labkd.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
+        "commit": _commit(),
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
+def _name_of(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    flags = getattr(torch.cpu, "get_capabilities", dict)()
+    name = flags.get("cpu_name") or platform.processor() or "CPU"
+    threads = torch.get_num_threads()
+    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _commit() -> str:
+    # A copy of the checkout without its history is told its commit.
+    if "LABKD_COMMIT" in os.environ:
+        return os.environ["LABKD_COMMIT"]
+    git = ["git", "-C", str(Path(__file__).parent)]
+    try:
+        head = subprocess.run(
+            [*git, "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--", "*.py"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        # Outside a checkout the version of the package stands for it.
+        return f"labkd {labkd.__version__}"
+    return f"{head} with changes" if changed else head

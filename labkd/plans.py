@@ -1,0 +1,147 @@
+r"""
+# What is missing
+
+What remains to be recorded can be read off the files that are there, so the
+plan is made anew whenever a piece of work ends, and whatever stopped the
+[recorder](../labkd/recorder.py), its next call goes on. A teacher comes before
+its table, the table before the trials of the learning rate, the trials before
+the seeds.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
+from pathlib import Path
+
+from labkd import records
+from labkd.arms import RECIPES, WANTED
+from labkd.launching import Run
+
+# Not one of the seeds that are recorded.
+TRIAL_SEED = 100
+
+
+@dataclass(frozen=True)
+class Job:
+    r"""
+    A piece of work.
+
+    * `words`: the command, after `python -m labkd`
+    * `makes`: the file that is there when it is done
+    * `needs`: files that other pieces make
+    * `alone`: it uses the whole machine
+    """
+
+    words: tuple[str, ...]
+    makes: Path
+    needs: tuple[Path, ...] = ()
+    alone: bool = False
+
+
+def plan(size: str, *, only: str, results: Path, folder: Path) -> list[Job]:
+    r"""
+    What is missing, most wanted first.
+
+    * `size`: of the recipes
+    * `only`: a pattern of recipe names, such as `*soft*`
+    * `results`, `folder`: of the records, and of weights and tables
+    """
+    jobs = {}
+    for group in WANTED:
+        staged = [
+            stage
+            for name in group
+            if size in RECIPES[name] and fnmatch(name, only)
+            for stage in enumerate(_stages(name, size, results, folder))
+        ]
+        # Seed by seed through the arms, so that pairs are complete early.
+        for _, stage in sorted(staged, key=lambda numbered: numbered[0]):
+            jobs |= {job.makes: job for job in stage if job.makes not in jobs}
+    return [job for job in jobs.values() if not job.makes.is_file()]
+
+
+def _stages(
+    name: str, size: str, results: Path, folder: Path
+) -> list[list[Job]]:
+    recipe = records.tuned(name, size, results)
+    line = ("run", name, "--size", size)
+    run = Run(
+        name=name,
+        size=size,
+        recipe=recipe,
+        seed=0,
+        command="",
+        results=results,
+        folder=folder,
+    )
+    grid = records.grid_path(name, size, results)
+    finished = [
+        records.path_of(name, size, seed, results)
+        for seed in range(recipe.seeds)
+    ] + [grid] * bool(recipe.learning_rates)
+    if all(file.is_file() for file in finished):
+        return []
+    trials = [
+        replace(run, seed=TRIAL_SEED, recipe=replace(recipe, learning_rate=r))
+        for r in recipe.learning_rates
+        if not grid.is_file()
+    ]
+    teacher, table = _teacher(run) if recipe.teacher else ([], ())
+    ready = table + ((grid,) if recipe.learning_rates else ())
+    return [
+        teacher,
+        [
+            Job(
+                (*line, "--seed", str(TRIAL_SEED), "--trial", "--set")
+                + (f"learning_rate={trial.recipe.learning_rate}",),
+                trial.file("trial.json"),
+                table,
+            )
+            for trial in trials
+        ],
+        *(
+            [
+                Job(
+                    (*line, "--seed", str(seed), "--results", str(results)),
+                    records.path_of(name, size, seed, results),
+                    ready,
+                    alone=recipe.architecture != "vit",
+                )
+            ]
+            for seed in range(recipe.seeds)
+        ),
+    ]
+
+
+def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
+    theirs = run.teacher()
+    weights = theirs.file("weights.safetensors")
+    line = ("run", theirs.name, "--size", run.size, "--seed", "0")
+    record = records.path_of(theirs.name, run.size, 0, run.results)
+    # A record without its weights is made again, beside the weights.
+    if record.is_file():
+        first = Job((*line, "--results", str(run.folder)), weights, alone=True)
+    else:
+        line = (*line, "--results", str(run.results))
+        first = Job(line, record, alone=True)
+    if run.recipe.mixup:
+        return [first], (weights,)
+    table = theirs.table(run.recipe)
+    asking = ("targets", run.name, "--size", run.size)
+    return [first, Job(asking, table, (weights,), alone=True)], (table,)
+
+
+def choose_rates(size: str, *, only: str, results: Path, folder: Path) -> None:
+    r"""Writes each grid whose last trial is there: the best rate is chosen."""
+    for name in RECIPES:
+        if size not in RECIPES[name] or not fnmatch(name, only):
+            continue
+        if records.grid_path(name, size, results).is_file():
+            continue
+        stages = _stages(name, size, results, folder)
+        files = [job.makes for stage in stages[1:2] for job in stage]
+        if files and all(file.is_file() for file in files):
+            trials = [json.loads(file.read_text("utf-8")) for file in files]
+            path = records.write_grid(trials, results)
+            rate = json.loads(path.read_text("utf-8"))["learning_rate"]
+            print(f"{name}: learning rate {rate} chosen", flush=True)

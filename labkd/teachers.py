@@ -1,0 +1,124 @@
+r"""
+# Teachers
+
+Whatever a student learns from, the loop asks for it in one way: pixels, the
+indices of the images and their views go in, logits come out, or nothing. A
+live teacher looks at the pixels. A recorded one looks up what it once said of
+these views of these images, which costs next to nothing.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from labkd.pixels import Normalise, predict
+from labkd.views import (
+    build_table,
+    every_view,
+    load_table,
+    look_up,
+    save_table,
+)
+
+Teacher = Callable[[Tensor, Tensor, Tensor], Tensor | None]
+Objective = Callable[[Tensor, Tensor | None, Tensor], Tensor]
+# Seconds of work that an interruption may cost while a table is built.
+KEEP_EVERY = 30.0
+
+
+def nobody(pixels: Tensor, indices: Tensor, views: Tensor) -> None:
+    r"""No teacher: the labels are all there is."""
+
+
+def live(model: nn.Module) -> Teacher:
+    r"""
+    A teacher that is asked anew about every batch.
+
+    * `model`: put in eval mode, where BatchNorm neither looks at the batch
+      nor learns from it, and its parameters frozen
+
+    Returns a teacher: float32 logits, (batch, classes), without gradient.
+    """
+    model.eval().requires_grad_(False)
+
+    def ask(pixels: Tensor, indices: Tensor, views: Tensor) -> Tensor:
+        with torch.no_grad():
+            return model(pixels).float()
+
+    return ask
+
+
+def recorded(table: Tensor, *, padding: int) -> Teacher:
+    r"""
+    A teacher that was asked about every view beforehand.
+
+    * `table`: from `views.build_table`, of the training images in their order
+    * `padding`: of the views, in pixels
+
+    Returns a teacher: float32 logits, (batch, classes), where the table is.
+    """
+
+    def ask(pixels: Tensor, indices: Tensor, views: Tensor) -> Tensor:
+        return look_up(table, indices, views, padding=padding)
+
+    return ask
+
+
+def table_of(
+    model: nn.Module,
+    images: Tensor,
+    normalise: Normalise,
+    *,
+    padding: int,
+    path: Path,
+    bfloat16: bool = False,
+    deadline: float = math.inf,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> Tensor:
+    r"""
+    A teacher's table, from its file or built in steps that are kept.
+
+    * `images`: uint8, shape (images, channels, height, width)
+    * `padding`: of the views, in pixels
+    * `path`: of the table; an unfinished one lies beside it
+    * `deadline`: of `time.monotonic`, in seconds; stop before it
+
+    Returns float16 logits, (images, views, classes), on the images' device.
+    Raises `TimeoutError` at the deadline, when the same call goes on from
+    there; `ValueError` when the file is another teacher's.
+    """
+    if path.is_file():
+        return load_table(path, model, images).to(images.device)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"unfinished-{path.name}")
+    done = []
+    if unfinished.is_file():
+        done = [load_table(unfinished, model, images)]
+    views = every_view(padding)[sum(table.shape[1] for table in done) :]
+    answer = partial(
+        predict,
+        model,
+        normalise=normalise,
+        batch_size=250 if images.device.type == "cpu" else 5_000,
+        bfloat16=bfloat16,
+    )
+    saved, slowest = time.monotonic(), 0.0
+    for view in progress(views.split(1)):
+        started = time.monotonic()
+        late = started + slowest > deadline
+        if done and (late or started > saved + KEEP_EVERY):
+            save_table(unfinished, torch.cat(done, 1), model, images)
+            saved = started
+        if late:
+            raise TimeoutError(f"{len(done)} more views of the table are done")
+        done.append(build_table(answer, images, padding=padding, views=view))
+        slowest = max(slowest, time.monotonic() - started)
+    table = torch.cat(done, dim=1)
+    save_table(path, table, model, images)
+    unfinished.unlink(missing_ok=True)
+    return table.to(images.device)
