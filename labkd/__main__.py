@@ -169,6 +169,20 @@ def _record(options: argparse.Namespace) -> None:
     print("every record is there" if done else "to go on: the same command")
 
 
+def _table(options: argparse.Namespace) -> None:
+    from labkd.comparisons import arms
+
+    found = records.read_all(options.results)
+    print(records.table(found))
+    for arm in arms(found):
+        if arm.difference:
+            print(
+                f"{arm.recipe}, {arm.size}: accuracy minus that of "
+                f"{arm.records[0]['config']['baseline']}, in points over "
+                f"paired seeds, with its 95 % interval: {arm.difference}"
+            )
+
+
 def _check(options: argparse.Namespace) -> None:
     least = {"seed": 0, "workers": 1, "minutes": 0}
     for name, value in least.items():
@@ -190,7 +204,7 @@ def main(arguments: list[str] | None = None) -> int:
             for name, sizes in sorted(RECIPES.items()):
                 print(f"{name}  ({', '.join(sizes)})")
         elif options.verb == "table":
-            print(records.table(records.read_all(options.results)))
+            _table(options)
         else:
             {"run": _run, "targets": _targets, "record": _record}[
                 options.verb

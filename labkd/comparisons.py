@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from scipy.stats import t as student_t
 
@@ -65,3 +66,71 @@ def paired_difference(
     error = statistics.stdev(differences) / math.sqrt(count)
     quantile = float(student_t.ppf(0.975, count - 1))
     return PairedDifference(statistics.mean(differences), quantile * error)
+
+
+@dataclass(frozen=True)
+class Arm:
+    r"""
+    All recorded runs of one recipe at one size.
+
+    * `recipe`, `size`: which
+    * `records`: one a seed, in the order of the seeds
+    * `difference`: test accuracy minus the baseline's over the seeds that
+      both have, in percentage points; nothing without two such seeds
+    """
+
+    recipe: str
+    size: str
+    records: tuple[dict, ...]
+    difference: PairedDifference | None
+
+    def scores(self, score: str) -> list[float]:
+        r"""A score on the test images, one value a seed."""
+        return [record["test"][score] for record in self.records]
+
+    def spread(
+        self, score: str, *, scale: float = 1.0, digits: int = 3
+    ) -> str:
+        r"""Mean and standard deviation over the seeds, as text."""
+        values = [scale * value for value in self.scores(score)]
+        mean = f"{statistics.mean(values):.{digits}f}"
+        if len(values) == 1:
+            return mean
+        return f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def arms(records: list[dict]) -> list[Arm]:
+    r"""
+    Records put together by recipe and size, each beside its baseline.
+
+    * `records`: as `records.read_all` gives them, in its order
+
+    Returns an arm for each recipe and size, in the records' order.
+    """
+    grouped = {
+        key: {record["seed"]: record for record in group}
+        for key, group in groupby(
+            records, key=lambda record: (record["recipe"], record["size"])
+        )
+    }
+    return [
+        Arm(recipe, size, tuple(ours.values()), _ahead(ours, grouped))
+        for (recipe, size), ours in grouped.items()
+    ]
+
+
+def _ahead(
+    ours: dict[int, dict], grouped: dict[tuple, dict[int, dict]]
+) -> PairedDifference | None:
+    first = next(iter(ours.values()))
+    key = first.get("config", {}).get("baseline", ""), first["size"]
+    theirs = grouped.get(key, {})
+    shared = sorted(ours.keys() & theirs.keys())
+    if len(shared) < 2:
+        return None
+    return paired_difference(
+        *(
+            [100 * runs[seed]["test"]["accuracy"] for seed in shared]
+            for runs in (ours, theirs)
+        )
+    )

@@ -154,9 +154,9 @@ def differences(record: dict) -> list[str]:
     """
     if record["size"] not in RECIPES.get(record["recipe"], {}):
         return [f"there is no {record['recipe']} of size {record['size']}"]
-    today = _as_read(tuned(record["recipe"], record["size"]))
+    today = _as_read(asdict(tuned(record["recipe"], record["size"])))
     # A field younger than the record was, then, at its default.
-    then = DEFAULTS | record["config"]
+    then = DEFAULTS | _as_read(record["config"])
     return [
         f"{key}: {then.get(key)!r} then, {today.get(key)!r} today"
         for key in sorted(today.keys() | then.keys())
@@ -164,8 +164,8 @@ def differences(record: dict) -> list[str]:
     ]
 
 
-def _as_read(recipe: Recipe) -> dict:
-    return json.loads(json.dumps(asdict(recipe)))
+def _as_read(config: dict) -> dict:
+    return json.loads(json.dumps(config))
 
 
 def table(records: list[dict]) -> str:

@@ -3,14 +3,15 @@
 import copy
 import json
 import subprocess
+from dataclasses import asdict
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from labkd import records
-from labkd.experiments import evaluate
-from labkd.recipes import find
+from labkd.arms import find
+from labkd.outcomes import evaluate
 
 SHIPPED = records.read_all()
 EXAMPLE = {
@@ -19,7 +20,9 @@ EXAMPLE = {
     "seed": 3,
     "dataset": "cifar10",
     "source": "original",
-    "config": records.asdict(find("teacher-resnet18-cifar10", "laptop")),
+    "config": json.loads(
+        json.dumps(asdict(find("teacher-resnet18-cifar10", "laptop")))
+    ),
     "epochs": [],
     "test": {"accuracy": 0.5, "nll": 1.0, "ece": 0.1, "brier": 0.7},
     "seconds": 1.0,
@@ -30,6 +33,11 @@ EXAMPLE = {
     "date": "2026-01-01",
     "command": "a command",
 }
+
+
+def labels_of_cifar10(answers):
+    # Test images are sorted by class and evenly many a class.
+    return torch.arange(10).repeat_interleave(len(answers) // 10)
 
 
 def test_there_are_records():
@@ -74,17 +82,31 @@ class TestShipped:
         assert kind.stdout.strip() == "commit", record["commit"]
 
     def test_its_logits_have_its_scores(self, record):
+        if record["seed"] or record["dataset"] != "cifar10":
+            pytest.skip("logits are kept of the first seed")
         key = record["recipe"], record["size"], record["seed"]
         path = records.path_of(*key).with_suffix(".logits.safetensors")
         logits = load_file(path)
-        test = logits["test"]
-        assert test.dtype is torch.float16
-        # Test images are sorted by class and evenly many a class.
-        images, classes = test.shape
-        labels = torch.arange(classes).repeat_interleave(images // classes)
-        again = evaluate(test.float(), labels)
-        for score, value in record["test"].items():
-            assert again[score] == pytest.approx(value, abs=2e-3), score
+        assert logits["test"].dtype is torch.float16
+        labels = labels_of_cifar10(logits["test"])
+        heads = {"test": record["test"]}
+        for head, scores in record.get("heads", {}).items():
+            heads[f"test_{head}"] = scores
+        for head, scores in heads.items():
+            again = evaluate(logits[head].float(), labels)
+            for score, value in scores.items():
+                assert again[score] == pytest.approx(value, abs=2e-3), score
+
+    def test_its_predictions_have_its_accuracy(self, record):
+        key = record["recipe"], record["size"], record["seed"]
+        path = records.path_of(*key).with_suffix(".predictions.safetensors")
+        if not path.is_file() or record["dataset"] != "cifar10":
+            assert record["seed"] == 0 or record["dataset"] != "cifar10"
+            pytest.skip("the first seed has its logits instead")
+        predictions = load_file(path)["test"]
+        hits = predictions == labels_of_cifar10(predictions)
+        accuracy = hits.double().mean().item()
+        assert accuracy == pytest.approx(record["test"]["accuracy"])
 
 
 def test_a_changed_recipe_is_noticed():
@@ -98,6 +120,50 @@ def test_a_changed_recipe_is_noticed():
     assert records.differences(missing)[0].startswith("width: None then")
     unknown = EXAMPLE | {"recipe": "gone"}
     assert records.differences(unknown) == ["there is no gone of size laptop"]
+
+
+def test_a_field_that_is_younger_than_the_record_was_at_its_default():
+    older = copy.deepcopy(EXAMPLE)
+    del older["config"]["clip_norm"]
+    assert records.differences(older) == []
+
+
+def trial(learning_rate, accuracy):
+    config = EXAMPLE["config"] | {"learning_rate": learning_rate}
+    last = [{"validation": {"accuracy": accuracy}}]
+    return EXAMPLE | {"config": config, "epochs": last}
+
+
+def test_a_grid_chooses_the_best_rate_on_the_validation_images(tmp_path):
+    trials = [trial(0.1, 0.7), trial(0.2, 0.8), trial(0.4, 0.6)]
+    path = records.write_grid(trials, tmp_path)
+    assert json.loads(path.read_text())["trials"] == trials
+    key = EXAMPLE["recipe"], "laptop"
+    assert records.tuned(*key, tmp_path).learning_rate == 0.2
+    # The grid is no record, and without it the recipe is as written.
+    assert records.read_all(tmp_path) == []
+    path.unlink()
+    assert records.tuned(*key, tmp_path) == find(*key)
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted(records.RESULTS.glob("*/*-grid.json")),
+    ids=lambda path: path.parent.name,
+)
+def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
+    grid = json.loads(path.read_text("utf-8"))
+    assert path == records.grid_path(grid["recipe"], grid["size"])
+    trials = grid["trials"]
+    rates = [trial["config"]["learning_rate"] for trial in trials]
+    assert tuple(rates) == find(grid["recipe"], grid["size"]).learning_rates
+    assert not any("test" in trial for trial in trials)
+    finals = [t["epochs"][-1]["validation"]["accuracy"] for t in trials]
+    assert grid["learning_rate"] == rates[finals.index(max(finals))]
+    for each in trials:
+        rate = {"learning_rate": grid["learning_rate"]}
+        chosen = each | {"config": each["config"] | rate}
+        assert records.differences(chosen) == []
 
 
 def test_superseded_records_leave_the_pages(tmp_path):

@@ -81,8 +81,10 @@ def on_files(files, config):
         if not path.name.startswith("__"):
             for file in _module_files(path, chapters, config):
                 files.append(file)
-    for name in records_table.read(ROOT / "labkd" / "results"):
-        path = str(ROOT / "labkd" / "results" / name)
+    results = ROOT / "labkd" / "results"
+    published = [*records_table.read(results), *records_table.grids(results)]
+    for name in published:
+        path = str(results / name)
         files.append(
             File.generated(config, f"results/{name}", abs_src_path=path)
         )
@@ -101,8 +103,10 @@ def on_page_markdown(markdown, page, config, files):
         return unquote(markdown.partition("<style>")[0])
     if source.endswith(".md"):
         if records_table.MARKER in markdown:
-            records = records_table.read(ROOT / "labkd" / "results")
-            table = records_table.table(records)
+            results = ROOT / "labkd" / "results"
+            table = records_table.table(
+                records_table.read(results), records_table.grids(results)
+            )
             markdown = markdown.replace(records_table.MARKER, table)
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.

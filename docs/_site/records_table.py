@@ -1,9 +1,20 @@
-"""The table of all records that a page shows in place of its marker."""
+"""The tables of all records that a page shows in place of its marker."""
 
-import json
 from pathlib import Path
 
+from labkd import comparisons, records
+
 MARKER = "<!-- records -->"
+ARMS = (
+    "Recipe",
+    "Size",
+    "Seeds",
+    "Accuracy, %",
+    "NLL",
+    "ECE",
+    "Brier",
+    "Ahead of its baseline, points",
+)
 COLUMNS = (
     "Recipe",
     "Size",
@@ -21,29 +32,45 @@ COLUMNS = (
 
 def read(results: Path) -> dict[str, dict]:
     """The records that count, by their path under `results`."""
-    found = {
-        path.relative_to(results).as_posix(): json.loads(
-            path.read_text("utf-8")
-        )
-        for path in sorted(results.glob("*/*.json"))
-    }
     return {
-        name: record
-        for name, record in found.items()
-        if not record.get("superseded")
+        records.path_of(r["recipe"], r["size"], r["seed"], results)
+        .relative_to(results)
+        .as_posix(): r
+        for r in records.read_all(results)
     }
 
 
-def table(records: dict[str, dict]) -> str:
-    """Markdown: a line each, then the commands that repeat the runs."""
-    if not records:
+def grids(results: Path) -> list[str]:
+    """The recorded grids of learning rates, as paths under `results`."""
+    found = sorted(results.glob("*/*-grid.json"))
+    return [path.relative_to(results).as_posix() for path in found]
+
+
+def table(found: dict[str, dict], grids: list[str]) -> str:
+    """Markdown: the arms, the single runs, the commands that repeat them."""
+    if not found:
         return "No run has been recorded yet."
-    lines = [_line(COLUMNS), _line(["---"] * len(COLUMNS))]
-    lines += [_line(_cells(name, record)) for name, record in records.items()]
-    commands = [record["command"] for record in records.values()]
-    return "\n".join(
-        [*lines, "", "Each run again:", "", "```bash", *commands, "```", ""]
-    )
+    arms = comparisons.arms(list(found.values()))
+    lines = _rows(ARMS, [_arm(arm) for arm in arms])
+    lines += ["", "## Every run", ""]
+    lines += _rows(COLUMNS, [_cells(*item) for item in found.items()])
+    if grids:
+        names = [f"[{grid}](results/{grid})" for grid in grids]
+        lines += ["", f"Learning rates were chosen in {', '.join(names)}."]
+    commands = [record["command"] for record in found.values()]
+    lines += ["", "/// details | Each run again", "", "```bash"]
+    return "\n".join([*lines, *commands, "```", "", "///", ""])
+
+
+def _arm(arm: comparisons.Arm) -> list[str]:
+    return [
+        f"`{arm.recipe}`",
+        arm.size,
+        str(len(arm.records)),
+        arm.spread("accuracy", scale=100, digits=2),
+        *(arm.spread(score) for score in ("nll", "ece", "brier")),
+        str(arm.difference or ""),
+    ]
 
 
 def _cells(name: str, record: dict) -> list[str]:
@@ -61,6 +88,10 @@ def _cells(name: str, record: dict) -> list[str]:
         record["device"],
         f"[JSON](results/{name})",
     ]
+
+
+def _rows(head, rows) -> list[str]:
+    return [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
 
 
 def _line(cells) -> str:
