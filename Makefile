@@ -3,6 +3,7 @@
 VENV = .venv
 PORT = 8000
 PYTHON =
+MINUTES = inf
 
 SITE = docs/_site
 RUN = "$(VENV)/bin/python"
@@ -14,7 +15,7 @@ NODE = $(SITE)/node_modules/.installed
 # The theme announces its successor at every build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help site test notebooks requirements clean
+.PHONY: help site test notebooks records requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -31,6 +32,9 @@ test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test
 
 notebooks: $(INSTALLED) ## runs the chapters and refreshes their outputs
 	$(RUN) $(SITE)/execute.py
+
+records: $(INSTALLED) ## makes the records that are missing (MINUTES=)
+	$(RUN) -m labkd record --minutes $(MINUTES)
 
 requirements: $(INSTALLED) ## derives requirements.txt (UPGRADE=1: newest)
 	$(RUN) -m uv pip compile pyproject.toml --universal --all-extras \
