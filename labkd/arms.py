@@ -55,11 +55,11 @@ _LAPTOP = Recipe(
     epochs=20,
     batch_size=128,
     optimizer="adamw",
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     annealing="cos",
     weight_decay=0.05,
     clip_norm=1.0,
-    learning_rates=(1e-3, 2e-3, 4e-3),
+    learning_rates=(5e-4, 1e-3, 2e-3),
     seeds=5,
 )
 
