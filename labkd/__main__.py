@@ -10,6 +10,7 @@ interrupted goes on when the same command is given again.
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -156,6 +157,9 @@ def _record(options: argparse.Namespace) -> None:
 
     from labkd.recorder import record
 
+    # Whoever ends the recorder ends its pieces too.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.default_int_handler)
     cuda = torch.cuda.is_available()
     workers = options.workers or (4 if cuda else torch.get_num_threads())
     done = record(
