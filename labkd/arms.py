@@ -12,33 +12,16 @@ from labkd.recipes import Recipe
 
 SIZES = ("laptop", "colab", "full")
 
-# He et al. (2015), section 4.2, trains in batches of 128 from a rate of 0.1.
-_TEACHER = {
-    "laptop": Recipe(
-        dataset="cifar10",
-        architecture="resnet18",
-        width=32,
-        epochs=7,
-        batch_size=128,
-        learning_rate=0.1,
-    ),
-    "colab": Recipe(
-        dataset="cifar10",
-        architecture="resnet18",
-        width=64,
-        epochs=10,
-        batch_size=512,
-        learning_rate=0.4,
-    ),
-    "full": Recipe(
-        dataset="cifar10",
-        architecture="resnet18",
-        width=64,
-        epochs=60,
-        batch_size=512,
-        learning_rate=0.4,
-    ),
-}
+# He et al. (2015), section 4.2, train in batches of 128 from a rate of 0.1.
+_TEACHER = Recipe(
+    dataset="cifar10",
+    architecture="resnet18",
+    width=32,
+    epochs=7,
+    batch_size=128,
+    learning_rate=0.1,
+)
+_WIDE = replace(_TEACHER, width=64, batch_size=512, learning_rate=0.4)
 
 _LAPTOP = Recipe(
     dataset="cifar10",
@@ -121,7 +104,11 @@ _REHEARSAL = replace(
 )
 
 RECIPES = {
-    "teacher-resnet18-cifar10": _TEACHER,
+    "teacher-resnet18-cifar10": {
+        "laptop": _TEACHER,
+        "colab": replace(_WIDE, epochs=10),
+        "full": replace(_WIDE, epochs=60),
+    },
     "scratch-vit-cifar10": _arm(baseline=""),
     "soft-vit_from_resnet18-cifar10": _arm(**_SOFT, **_FROM_RESNET18),
     "argmax-vit_from_resnet18-cifar10": _arm(
@@ -134,9 +121,7 @@ RECIPES = {
     # This teacher has seen the students' 10,000 labels and no others: what
     # it gives is softer labels, and not the knowledge of more of them.
     "teacher-resnet18_10k-cifar10": {
-        "laptop": replace(
-            _TEACHER["laptop"], training_images=10_000, epochs=20
-        )
+        "laptop": replace(_TEACHER, training_images=10_000, epochs=20)
     },
     "soft-vit_from_resnet18_10k-cifar10": {
         "laptop": replace(
@@ -164,7 +149,7 @@ RECIPES = {
     },
     "teacher-resnet18-digits": {
         "laptop": replace(
-            _TEACHER["laptop"],
+            _TEACHER,
             dataset="digits",
             padding=1,
             width=8,
