@@ -25,7 +25,15 @@ import labkd
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ADDRESS = PROJECT["project"]["urls"]["Repository"]
-VERBS = {"help", "site", "test", "notebooks", "records", "requirements", "clean"}
+VERBS = {
+    "help",
+    "site",
+    "test",
+    "notebooks",
+    "records",
+    "requirements",
+    "clean",
+}
 
 
 def direct_requirements():

@@ -1,20 +1,18 @@
 """The loop: what it sees, what it leaves alone, that it repeats."""
 
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd.data import load
+from labkd import training
+from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.sources import ImageSet
-from labkd.training import (
-    Normalise,
-    cross_entropy,
-    fit,
-    native_bfloat16,
-    predict,
-)
+from labkd.teachers import live, nobody
+from labkd.training import fit
 
 
 def some_images(count=24, channels=3, side=8):
@@ -25,16 +23,22 @@ def some_images(count=24, channels=3, side=8):
     return ImageSet(images, torch.arange(count) % 3, names, "original")
 
 
-def run(model, data, **changes):
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+def cross_entropy(student_logits, teacher_logits, labels):
+    assert teacher_logits is None
+    return F.cross_entropy(student_logits, labels)
+
+
+def run(model, data, *, epochs=2, seed=3, learning_rate=0.1, **changes):
+    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
     settings = {
+        "normalise": Normalise.of(data.images),
         "objective": cross_entropy,
-        "epochs": 2,
+        "teacher": nobody,
+        "generator": torch.Generator().manual_seed(seed),
+        "epochs": range(1, epochs + 1),
         "batch_size": 10,
         "padding": 1,
-        "seed": 3,
-        "bfloat16": False,
     } | changes
     return list(fit(model, data, optimizer, schedule, **settings))
 
@@ -42,6 +46,11 @@ def run(model, data, **changes):
 def small():
     torch.manual_seed(0)
     return ResNet(width=4, num_classes=3)
+
+
+def flat():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
 
 
 def test_the_same_seed_gives_the_same_weights_to_the_bit():
@@ -57,15 +66,15 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit():
 
 
 def test_every_image_is_seen_once_an_epoch():
-    data, seen = some_images(), []
+    data, seen, model = some_images(), [], small()
 
-    def objective(model, pixels, labels):
+    def objective(student_logits, teacher_logits, labels):
         assert model.training
-        assert pixels.shape[1:] == (3, 8, 8)
+        assert student_logits.shape == (len(labels), 3)
         seen.append(labels)
-        return cross_entropy(model, pixels, labels)
+        return F.cross_entropy(student_logits, labels)
 
-    epochs = run(small(), data, objective=objective)
+    epochs = run(model, data, objective=objective)
     assert [len(labels) for labels in seen] == [10, 10, 4] * 2
     for epoch in (torch.cat(seen[:3]), torch.cat(seen[3:])):
         assert torch.equal(epoch.sort().values, data.labels.sort().values)
@@ -73,15 +82,10 @@ def test_every_image_is_seen_once_an_epoch():
 
 
 def test_the_loss_is_the_mean_over_images():
-    data = some_images()
-    weightless = nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
-    nn.init.zeros_(weightless[1].weight)
-    nn.init.zeros_(weightless[1].bias)
+    def first_label(student_logits, teacher_logits, labels):
+        return (labels == 0).float().mean() + 0 * student_logits.sum()
 
-    def first_label(model, pixels, labels):
-        return (labels == 0).float().mean() + 0 * model(pixels).sum()
-
-    (epoch,) = run(weightless, data, objective=first_label, epochs=1)
+    (epoch,) = run(flat(), some_images(), objective=first_label, epochs=1)
     # A third of the images, although the last batch is a short one.
     assert epoch["loss"] == pytest.approx(1 / 3)
 
@@ -109,30 +113,78 @@ def test_one_step_of_the_loop_is_the_textbook_step():
         torch.testing.assert_close(a, b - 0.1 * b.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_normalised_images_have_zero_mean_and_unit_variance():
-    images = load("digits", "train").images
-    pixels = Normalise.of(images)(images)
-    assert pixels.mean().abs() < 1e-5
-    assert pixels.std(correction=0).item() == pytest.approx(1, abs=1e-5)
+@pytest.mark.parametrize("mixup", [False, True])
+def test_the_teacher_sees_the_very_pixels_of_the_student(mixup):
+    looks, model = [], flat()
+
+    class Watching(nn.Module):
+        def forward(self, pixels):
+            looks.append(pixels.detach().clone())
+            return torch.zeros(len(pixels), 3)
+
+    def objective(student_logits, teacher_logits, labels):
+        assert teacher_logits.shape == student_logits.shape
+        return F.cross_entropy(student_logits, labels)
+
+    student = nn.Sequential(nn.Identity(), model)
+    student[0].register_forward_hook(
+        lambda module, given, result: looks.append(given[0].detach().clone())
+    )
+    run(
+        student,
+        some_images(),
+        teacher=live(Watching()),
+        objective=objective,
+        mixup=mixup,
+    )
+    assert len(looks) == 2 * 6
+    for theirs, ours in zip(looks[::2], looks[1::2], strict=True):
+        assert torch.equal(theirs, ours)
+    # Unmixed pixels are normalised bytes; blends lie between them.
+    unmixed = Normalise.of(some_images().images)(some_images().images)
+    levels = set(unmixed[:, 0].flatten().tolist())
+    border = Normalise.of(some_images().images)(torch.zeros(1, 3, 1, 1))
+    levels.add(border[0, 0].item())
+    seen = set(torch.cat(looks)[:, 0].flatten().tolist())
+    assert (seen <= levels) is not mixup
 
 
-def test_predict_uses_eval_mode_and_changes_nothing():
-    model, data = small(), some_images()
-    model.train()
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    normalise = Normalise.of(data.images)
-    together = predict(model, data.images, normalise)
-    singly = predict(model, data.images, normalise, batch_size=1)
-    # In eval mode an image's logits do not depend on its neighbours.
-    torch.testing.assert_close(together, singly, rtol=1e-4, atol=1e-5)
-    assert not together.requires_grad
-    assert model.training
-    after = model.state_dict()
-    assert all(torch.equal(v, after[k]) for k, v in before.items())
+def test_two_shares_of_a_batch_have_the_gradient_of_the_whole():
+    data = some_images(count=7)
+    start = [p.detach().clone() for p in flat().parameters()]
+    steps = []
+    for share in ((0, 1), (0, 2), (1, 2)):
+        model = flat()
+        changes = {"batch_size": 7, "epochs": 1, "share": share}
+        run(model, data, **changes)
+        pairs = zip(model.parameters(), start, strict=True)
+        steps.append([a.detach() - b for a, b in pairs])
+    whole, first, second = steps
+    # Four images in one share, three in the other: still the same mean.
+    for a, b, c in zip(whole, first, second, strict=True):
+        torch.testing.assert_close(a, (b + c) / 2)
 
 
-def test_bfloat16_only_where_the_processor_has_it():
-    flags = torch.cpu.get_capabilities()
-    has = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
-    assert native_bfloat16(torch.device("cpu")) is has
-    assert native_bfloat16(torch.device("meta")) is False
+def test_a_gradient_is_clipped_to_its_norm():
+    data, model = some_images(), flat()
+    before = [p.detach().clone() for p in model.parameters()]
+    run(model, data, epochs=1, batch_size=24, clip_norm=1e-3)
+    pairs = zip(model.parameters(), before, strict=True)
+    moved = torch.cat([(a - b).detach().flatten() for a, b in pairs]).norm()
+    assert moved.item() == pytest.approx(0.1 * 1e-3, rel=1e-2)
+
+
+def test_epochs_can_be_done_in_two_goes():
+    whole, halves, data = small(), small(), some_images()
+    run(whole, data, epochs=2)
+    generator = torch.Generator().manual_seed(3)
+    run(halves, data, generator=generator, epochs=1)
+    (second,) = run(halves, data, generator=generator, **{"epochs": 1})
+    assert second["epoch"] == 1
+    pairs = zip(whole.parameters(), halves.parameters(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_the_loop_fits_on_a_page():
+    lines = Path(training.__file__).read_text("utf-8").splitlines()
+    assert len(lines) <= 80

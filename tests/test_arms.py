@@ -1,0 +1,107 @@
+"""The course's recipes: complete, sound, and fair to each other."""
+
+from dataclasses import asdict
+
+import pytest
+
+from labkd.arms import RECIPES, SIZES, WANTED, find
+from labkd.building import build
+from labkd.recipes import Recipe, check
+from labkd.resnet import LAYOUTS
+from labkd.sources import ImageSet
+
+every = pytest.mark.parametrize(
+    ("name", "size"),
+    [(name, size) for name, sizes in RECIPES.items() for size in sizes],
+)
+# In what the arms of one comparison may differ: what the student learns from.
+FREE = {
+    "objective",
+    "teacher",
+    "temperature",
+    "teacher_weight",
+    "distillation_token",
+    "baseline",
+}
+
+
+@every
+def test_every_recipe_can_be_run(name, size):
+    assert size in SIZES
+    recipe = find(name, size)
+    assert isinstance(recipe, Recipe)
+    check(recipe)
+    assert recipe.architecture in (*LAYOUTS, "vit")
+
+
+@every
+def test_teachers_and_baselines_exist_at_the_same_size(name, size):
+    recipe = find(name, size)
+    for other in filter(None, (recipe.teacher, recipe.baseline)):
+        assert find(other, size).dataset == recipe.dataset
+    if recipe.baseline:
+        assert find(recipe.baseline, size).seeds >= recipe.seeds
+
+
+@every
+def test_an_arm_differs_from_its_baseline_only_in_what_it_learns_from(
+    name, size
+):
+    ours = asdict(find(name, size))
+    # The long one is not the baseline with another loss, and says so.
+    if not ours["baseline"] or name.startswith("long-"):
+        return
+    theirs = asdict(find(ours["baseline"], size))
+    differing = {key for key in ours if ours[key] != theirs[key]}
+    assert differing <= FREE
+
+
+@pytest.mark.parametrize("size", ["laptop", "colab", "full"])
+def test_the_control_is_the_token_without_its_teacher(size):
+    token = asdict(find("token-vit_from_resnet18-cifar10", size))
+    control = asdict(find("control-vit-cifar10", size))
+    differing = {key for key in token if token[key] != control[key]}
+    assert differing == {"objective", "teacher", "teacher_weight"}
+
+
+def test_the_second_teacher_has_seen_the_students_labels_and_no_others():
+    student = find("soft-vit_from_resnet18_10k-cifar10", "laptop")
+    teacher = find(student.teacher, "laptop")
+    assert teacher.training_images == student.training_images == 10_000
+
+
+@pytest.mark.parametrize("name", [n for n in RECIPES if "-vit" in n])
+def test_a_full_student_has_at_most_3_2_million_parameters(name):
+    if "full" not in RECIPES[name]:
+        assert set(RECIPES[name]) == {"laptop"}
+        return
+    import torch
+
+    images = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    names = tuple("abcdefghij")
+    data = ImageSet(images, torch.zeros(1).long(), names, "original")
+    model = build(find(name, "full"), data)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert 3_000_000 < count <= 3_200_000
+
+
+def test_every_recipe_is_wanted_once():
+    names = [name for group in WANTED for name in group]
+    assert sorted(names) == sorted(RECIPES)
+
+
+def test_five_seeds_and_a_grid_for_what_is_compared_on_cifar10():
+    for name in RECIPES:
+        if "-vit" in name and "cifar10" in name and "laptop" in RECIPES[name]:
+            recipe = find(name, "laptop")
+            assert recipe.seeds == 5
+            scratch = find("scratch-vit-cifar10", "laptop")
+            assert recipe.learning_rates == scratch.learning_rates
+            assert len(recipe.learning_rates) >= 3
+
+
+def test_unknown_names():
+    with pytest.raises(ValueError, match="'nothing'.*teacher-resnet18"):
+        find("nothing", "laptop")
+    with pytest.raises(ValueError, match="'huge'.*laptop"):
+        find("teacher-resnet18-cifar10", "huge")

@@ -1,0 +1,93 @@
+"""Checkpoints: whole or not at all, and going on to the same bits."""
+
+import pickle
+from itertools import pairwise
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from labkd import checkpoints
+from labkd.checkpoints import restore, snapshot
+
+
+def parts(seed=0):
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5), nn.Linear(8, 3))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, 0.1, total_steps=20
+    )
+    return model, optimizer, schedule, torch.Generator().manual_seed(seed)
+
+
+def train(model, optimizer, schedule, generator, *, steps):
+    # Dropout draws from torch's own generator, the data from ours.
+    for _ in range(steps):
+        images = torch.randn(5, 4, generator=generator)
+        loss = F.cross_entropy(model(images), torch.arange(5) % 3)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+def test_two_halves_are_the_whole_to_the_bit(tmp_path):
+    whole = parts()
+    train(*whole, steps=12)
+    first = parts()
+    train(*first, steps=5)
+    checkpoints.save(tmp_path / "c", snapshot(*first))
+    # Another process, in which everything stands elsewhere.
+    second = parts(seed=7)
+    torch.manual_seed(99)
+    restore(checkpoints.load(tmp_path / "c"), *second)
+    train(*second, steps=7)
+    ours, theirs = second[0].state_dict(), whole[0].state_dict()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert second[2].get_last_lr() == whole[2].get_last_lr()
+
+
+def test_a_snapshot_on_disk_does_not_move_with_the_model(tmp_path):
+    state = parts()
+    checkpoints.save(tmp_path / "c", snapshot(*state))
+    before = state[0][0].weight.detach().clone()
+    train(*state, steps=3)
+    kept = checkpoints.load(tmp_path / "c")["model"]["0.weight"]
+    assert torch.equal(kept, before)
+    assert not torch.equal(state[0][0].weight, before)
+
+
+def test_nothing_is_there_before_the_first(tmp_path):
+    assert checkpoints.load(tmp_path / "none") is None
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "c"
+    checkpoints.save(path, {"epochs": [1]})
+    with pytest.raises((AttributeError, pickle.PicklingError)):
+        checkpoints.save(path, {"epochs": lambda: None})
+    assert checkpoints.load(path) == {"epochs": [1]}
+
+
+def test_a_damaged_file_is_named_at_whatever_byte_it_ends(tmp_path):
+    path = tmp_path / "c"
+    checkpoints.save(path, snapshot(*parts()))
+    whole = path.read_bytes()
+    cuts = range(0, len(whole), len(whole) // 7)
+    for start, end in pairwise(cuts):
+        path.write_bytes(whole[:end] if start else b"")
+        with pytest.raises(ValueError, match="is damaged.*delete it"):
+            checkpoints.load(path)
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path):
+    class Trap:
+        def __reduce__(self):
+            return (print, ("sprung",))
+
+    path = tmp_path / "c"
+    torch.save({"model": Trap()}, path)
+    with pytest.raises(ValueError, match="is damaged"):
+        checkpoints.load(path)
