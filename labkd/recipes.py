@@ -11,6 +11,7 @@ were made with, and a test compares the two.
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, fields, replace
 
 OBJECTIVES = ("cross-entropy", "soft", "argmax", "token")
@@ -104,10 +105,17 @@ def change(recipe: Recipe, settings: list[str]) -> Recipe:
 def check(recipe: Recipe) -> None:
     r"""Raises `ValueError` for a recipe that cannot be run."""
     positive = ("width", "epochs", "batch_size", "patch_size", "depth")
+    shares = ("momentum", "drop_path", "teacher_weight")
     for key, value in asdict(recipe).items():
+        if not isinstance(value, int | float):
+            continue
         least = 1 if key in positive + ("heads", "seeds") else 0
-        if isinstance(value, int | float) and not value >= least:
-            raise ValueError(f"{key} must be at least {least}, got {value}")
+        if not least <= value < math.inf:
+            raise ValueError(
+                f"{key} must be finite and at least {least}, got {value}"
+            )
+        if key in shares and value > 1:
+            raise ValueError(f"{key} must be at most 1, got {value}")
     choices = {
         "optimizer": ("sgd", "adamw"),
         "annealing": ("linear", "cos"),
@@ -119,15 +127,33 @@ def check(recipe: Recipe) -> None:
                 f"{key} must be one of {', '.join(allowed)}, got "
                 f"{getattr(recipe, key)!r}"
             )
-    if (recipe.objective == "cross-entropy") == bool(recipe.teacher):
+    _check_objective(recipe)
+
+
+def _check_objective(recipe: Recipe) -> None:
+    objective, token = recipe.objective, recipe.distillation_token
+    if (objective == "cross-entropy") == bool(recipe.teacher):
         raise ValueError(
-            f"objective {recipe.objective!r} does not go with teacher "
+            f"objective {objective!r} does not go with teacher "
             f"{recipe.teacher!r}"
         )
-    if recipe.distillation_token and recipe.architecture != "vit":
+    if token and recipe.architecture != "vit":
         raise ValueError(f"{recipe.architecture} has no distillation token")
-    if recipe.distillation_token < (recipe.objective == "token"):
+    if objective == "token" and not token:
         raise ValueError("objective 'token' needs distillation_token=true")
+    if objective in ("soft", "argmax") and token:
+        raise ValueError(
+            f"objective {objective!r} is for one head, not for two: it needs "
+            "distillation_token=false"
+        )
+    if objective == "soft" and not recipe.temperature:
+        raise ValueError("temperature must be above 0, got 0.0")
+    # The labels of a blend are nobody's: only a teacher can be asked.
+    if recipe.mixup and recipe.teacher_weight < 1:
+        raise ValueError(
+            "mixup=true needs teacher_weight=1, got "
+            f"teacher_weight={recipe.teacher_weight}"
+        )
 
 
 def digest(recipe: Recipe) -> str:

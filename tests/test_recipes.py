@@ -19,7 +19,7 @@ def test_a_recipe_is_frozen():
 
 def test_change_sets_fields_of_their_own_type():
     settings = ["epochs=3", "learning_rate=1e-2", "dataset=digits"]
-    changed = change(SOFT, [*settings, "mixup=true"])
+    changed = change(SOFT, [*settings, "mixup=true", "teacher_weight=1"])
     assert (changed.epochs, changed.learning_rate) == (3, 0.01)
     assert changed.dataset == "digits"
     assert changed.mixup is True
@@ -37,6 +37,8 @@ def test_change_sets_fields_of_their_own_type():
         ("epochs=0", "at least 1, got 0"),
         ("learning_rate=-1", "at least 0, got -1"),
         ("learning_rate=nan", "got nan"),
+        ("learning_rate=inf", "must be finite .* got inf"),
+        ("momentum=1.5", "momentum must be at most 1, got 1.5"),
         ("mixup=perhaps", "type bool, got 'perhaps'"),
         ("optimizer=adam", "one of sgd, adamw, got 'adam'"),
         ("annealing=step", "got 'step'"),
@@ -57,6 +59,26 @@ def test_bad_settings(setting, message):
 def test_the_token_objective_needs_a_token():
     with pytest.raises(ValueError, match="distillation_token=true"):
         check(replace(SOFT, objective="token"))
+
+
+@pytest.mark.parametrize("objective", ["soft", "argmax"])
+def test_an_objective_for_one_head_refuses_two(objective):
+    with pytest.raises(ValueError, match=f"{objective}.*token=false"):
+        check(replace(SOFT, objective=objective, distillation_token=True))
+
+
+def test_soft_targets_need_a_temperature():
+    with pytest.raises(ValueError, match="temperature must be above 0"):
+        check(replace(SOFT, temperature=0.0))
+    # Whoever does not use it does not mind.
+    check(replace(SOFT, objective="argmax", temperature=0.0))
+
+
+def test_whoever_learns_from_blends_learns_from_the_teacher_alone():
+    check(replace(SOFT, mixup=True, teacher_weight=1.0))
+    for recipe in (SOFT, TEACHER):
+        with pytest.raises(ValueError, match="mixup=true needs"):
+            check(replace(recipe, mixup=True))
 
 
 def test_the_digest_stands_for_what_is_scientific():
