@@ -64,6 +64,8 @@ class _HeadsApart(nn.Module):
     def __init__(self, model: VisionTransformer) -> None:
         super().__init__()
         self.model = model
+        # `predict` gives back the mode that it finds.
+        self.train(model.training)
 
     def forward(self, images: Tensor) -> Tensor:
         tokens = self.model.encode(images)
