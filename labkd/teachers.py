@@ -99,7 +99,8 @@ def table_of(
     done = []
     if unfinished.is_file():
         done = [load_table(unfinished, model, images)]
-    views = every_view(padding)[sum(table.shape[1] for table in done) :]
+    views = every_view(padding)
+    kept = sum(table.shape[1] for table in done)
     answer = partial(
         predict,
         model,
@@ -108,15 +109,16 @@ def table_of(
         bfloat16=bfloat16,
     )
     saved, slowest = time.monotonic(), 0.0
-    for view in progress(views.split(1)):
+    for view in progress(views[kept:].split(1)):
         started = time.monotonic()
         late = started + slowest > deadline
         if done and (late or started > saved + KEEP_EVERY):
             save_table(unfinished, torch.cat(done, 1), model, images)
             saved = started
         if late:
-            raise TimeoutError(f"{len(done)} more views of the table are done")
+            raise TimeoutError(f"{kept} of {len(views)} views are done")
         done.append(build_table(answer, images, padding=padding, views=view))
+        kept += 1
         slowest = max(slowest, time.monotonic() - started)
     table = torch.cat(done, dim=1)
     save_table(path, table, model, images)

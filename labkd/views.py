@@ -172,7 +172,8 @@ def load_table(path: Path, teacher: nn.Module, images: Tensor) -> Tensor:
         for whose, digest in _digests(teacher, images).items():
             if (stored.metadata() or {}).get(whose) != digest:
                 raise ValueError(
-                    f"{path} is not a table of these {whose}: build it anew"
+                    f"{path} is not a table of these {whose}: delete it to "
+                    "build it anew"
                 )
         return stored.get_tensor("logits")
 
