@@ -125,6 +125,11 @@ def _run(options: argparse.Namespace) -> None:
         ),
         trial=options.trial,
     )
+    if torch.distributed.is_initialized():
+        main = torch.distributed.get_rank() == 0
+        torch.distributed.destroy_process_group()
+        if not main:
+            return
     if options.trial:
         last = record["epochs"][-1]["validation"]
         print(f"validation accuracy {last['accuracy']:.4f}")

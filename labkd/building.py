@@ -87,11 +87,13 @@ def optimizer_of(
         optimizer = torch.optim.AdamW(
             groups, lr=peak, weight_decay=recipe.weight_decay
         )
+    # A rise and a fall need three steps, however short the run.
+    steps = max(3, recipe.epochs * -(-images // recipe.batch_size))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer,
         peak,
-        total_steps=recipe.epochs * -(-images // recipe.batch_size),
-        pct_start=0.25,
+        total_steps=steps,
+        pct_start=max(0.25, 2 / steps),
         anneal_strategy=recipe.annealing,
         cycle_momentum=False,
     )

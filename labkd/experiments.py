@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
-from torch import nn
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkd import outcomes, records
@@ -46,8 +46,8 @@ def run(run: Run, *, trial: bool = False) -> dict:
     teacher, source = _teacher(run, images, normalise)
     model, kept = train(run, accelerator, images, normalise, teacher)
     started = time.perf_counter()
-    judged = {} if trial else _judge(run, model, normalise)
-    seconds = kept["seconds"] + time.perf_counter() - started
+    judged = {} if trial else _judge(run, model, normalise, accelerator)
+    kept["seconds"] += time.perf_counter() - started
     record = {
         "recipe": run.name,
         "size": run.size,
@@ -57,9 +57,8 @@ def run(run: Run, *, trial: bool = False) -> dict:
         "config": asdict(run.recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
         "teacher": source,
-        "epochs": kept["epochs"],
+        **{key: kept[key] for key in ("epochs", "seconds")},
         **judged,
-        "seconds": seconds,
         **outcomes.circumstances(device, native_bfloat16(device)),
         "processes": accelerator.num_processes,
         "command": run.command,
@@ -123,7 +122,9 @@ def _teacher(
 def _teacher_model(student: Run, images: ImageSet) -> nn.Module:
     theirs = student.teacher()
     weights = theirs.file("weights.safetensors")
-    if not weights.is_file():
+    # Its answers to the test images tell how often a student agrees.
+    kept = (weights, theirs.file("logits.safetensors"))
+    if not all(file.is_file() for file in kept):
         tqdm.write(
             f"{theirs.name} has no weights in {theirs.folder} yet: it is "
             f"trained first, then {student.name}"
@@ -132,32 +133,37 @@ def _teacher_model(student: Run, images: ImageSet) -> nn.Module:
     return outcomes.load_weights(weights, build(theirs.recipe, images))
 
 
-def _judge(run: Run, model: nn.Module, normalise: Normalise) -> dict:
+def _judge(
+    run: Run, model: nn.Module, normalise: Normalise, accelerator: Accelerator
+) -> dict:
     # The test split is opened here, once, and decides nothing.
-    device = next(model.parameters()).device
-    test_set = load(run.recipe.dataset, "test").to(device)
+    test_set = load(run.recipe.dataset, "test").to(accelerator.device)
     answers = outcomes.answer(model, test_set.images, normalise)
     heads = {
         head: outcomes.evaluate(logits, test_set.labels)
         for head, logits in answers.items()
     }
     judged = {"test": heads.pop("together"), "heads": heads}
-    together = answers.pop("together").cpu()
-    validation = load(run.recipe.dataset, "validation").to(device)
-    logits = {
-        "validation": predict(model, validation.images, normalise),
-        "test": together,
-        **{f"test_{head}": value for head, value in answers.items()},
-    }
+    if accelerator.is_main_process:
+        validation = load(run.recipe.dataset, "validation")
+        images = validation.images.to(accelerator.device)
+        answers["validation"] = predict(model, images, normalise)
+        _keep(run, model, answers)
+    if run.recipe.teacher:
+        theirs = load_file(run.teacher().file("logits.safetensors"))["test"]
+        same = theirs.argmax(1) == answers["together"].argmax(1).cpu()
+        judged["agreement"] = same.double().mean().item()
+    return judged
+
+
+def _keep(run: Run, model: nn.Module, answers: dict[str, Tensor]) -> None:
+    # The names that they have beside a record: of the test images, but one.
+    names = {"together": "test", "class": "test_class", "token": "test_token"}
+    logits = {names.get(key, key): value for key, value in answers.items()}
+    decided = {"test": logits["test"].argmax(dim=1).to(torch.uint8)}
     outcomes.keep(logits, run.file("logits.safetensors"))
     outcomes.keep(model.state_dict(), run.file("weights.safetensors"))
     beside = records.path_of(run.name, run.size, run.seed, run.results)
+    outcomes.keep(decided, beside.with_suffix(".predictions.safetensors"))
     if run.seed == 0:
         outcomes.keep(logits, beside.with_suffix(".logits.safetensors"))
-    decided = {"test": together.argmax(dim=1).to(torch.uint8)}
-    outcomes.keep(decided, beside.with_suffix(".predictions.safetensors"))
-    if run.recipe.teacher:
-        theirs = load_file(run.teacher().file("logits.safetensors"))["test"]
-        same = theirs.argmax(dim=1) == together.argmax(dim=1)
-        judged["agreement"] = same.double().mean().item()
-    return judged

@@ -11,6 +11,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -123,8 +124,9 @@ def train(
         mixup=recipe.mixup,
         bfloat16=native_bfloat16(device),
         share=(accelerator.process_index, accelerator.num_processes),
-        progress=lambda batches: _until(run.deadline, batches),
+        progress=partial(_batches, run, accelerator),
     ):
+        epoch["loss"] = _mean(epoch["loss"], accelerator)
         logits = predict(model, validation.images, normalise)
         scores = outcomes.evaluate(logits, validation.labels)
         kept = {
@@ -135,6 +137,7 @@ def train(
         if accelerator.is_main_process:
             checkpoints.save(path, kept)
             _report(run, kept)
+        _stop_in_time(run, kept, accelerator)
     return model, kept
 
 
@@ -148,9 +151,14 @@ def _launched(
     return accelerator.prepare_model(model)
 
 
-def _until(deadline: float, batches: Iterable) -> Iterator:
-    for batch in tqdm(batches, disable=None, leave=False):
-        if time.monotonic() > deadline:
+def _batches(
+    run: Run, accelerator: Accelerator, batches: Iterable
+) -> Iterator:
+    main = accelerator.is_main_process
+    for batch in tqdm(batches, disable=None if main else True, leave=False):
+        # Several processes stop together, between epochs.
+        alone = accelerator.num_processes == 1
+        if alone and time.monotonic() > run.deadline:
             raise TimeoutError("the last whole epoch is kept")
         yield batch
 
@@ -162,6 +170,17 @@ def _report(run: Run, kept: dict) -> None:
         f"validation accuracy {last['validation']['accuracy']:.4f}, "
         f"{last['seconds']:.0f} s"
     )
-    left = run.recipe.epochs - last["epoch"]
-    if left and time.monotonic() + last["seconds"] > run.deadline:
+
+
+def _stop_in_time(run: Run, kept: dict, accelerator: Accelerator) -> None:
+    last = kept["epochs"][-1]
+    late = time.monotonic() + last["seconds"] > run.deadline
+    if _mean(late, accelerator) and last["epoch"] < run.recipe.epochs:
         raise TimeoutError(f"epoch {last['epoch']} is kept")
+
+
+def _mean(value: float, accelerator: Accelerator) -> float:
+    # Over the processes; of one, the value itself.
+    exact = torch.tensor(float(value), dtype=torch.float64)
+    exact = exact.to(accelerator.device)
+    return accelerator.reduce(exact, reduction="mean").item()

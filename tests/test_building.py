@@ -79,6 +79,16 @@ def test_the_rate_rises_for_a_quarter_and_falls_to_nothing(recipe, digits):
     assert rates == sorted(rates[: peak + 1]) + sorted(rates[peak + 1 :])[::-1]
 
 
+@pytest.mark.parametrize("epochs", range(1, 10))
+def test_the_shortest_run_has_a_schedule(epochs, digits):
+    recipe = replace(SCRATCH, epochs=epochs, batch_size=2000)
+    optimizer, schedule = optimizer_of(recipe, build(recipe, digits), 1200)
+    for _ in range(epochs):
+        assert 0 < optimizer.param_groups[0]["lr"] <= recipe.learning_rate
+        optimizer.step()
+        schedule.step()
+
+
 class TestObjectives:
     """Each objective against its formula, written out here."""
 
