@@ -18,6 +18,9 @@ import torch
 from labkd.__main__ import PAUSED
 from labkd.plans import Job, choose_rates, plan
 
+# Minutes that a piece is given to come to an end before the time is up.
+ENDING = 0.1
+
 
 def record(
     size: str,
@@ -48,7 +51,8 @@ def record(
             choose_rates(size, **where)
             missing = plan(size, **where)
             job = _next(missing, list(running.values()), workers)
-            left = (deadline - time.monotonic()) / 60
+            left = (deadline - time.monotonic()) / 60 - ENDING
+            closing |= left < 0
             if job and not closing:
                 running[_start(job, left, workers, folder)] = job
             elif running:
@@ -60,7 +64,7 @@ def record(
         for process in running:
             process.terminate()
             process.wait()
-    return False
+    return not plan(size, **where)
 
 
 def _next(missing: list[Job], running: list[Job], workers: int) -> Job | None:
@@ -75,8 +79,7 @@ def _next(missing: list[Job], running: list[Job], workers: int) -> Job | None:
 def _start(
     job: Job, minutes: float, workers: int, folder: Path
 ) -> subprocess.Popen:
-    # Six seconds to come to an end before the time is up.
-    words = ["--folder", str(folder), "--minutes", f"{minutes - 0.1:.2f}"]
+    words = ["--folder", str(folder), "--minutes", f"{minutes:.2f}"]
     cores = torch.get_num_threads()
     environment = {
         "OMP_NUM_THREADS": str(cores if job.alone else cores // workers or 1),
