@@ -7,7 +7,6 @@ goes on from it; records are written at the end and at once, so that an
 interrupted run leaves the old ones as they were.
 """
 
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -21,7 +20,7 @@ from tqdm import tqdm
 from labkd import outcomes, records
 from labkd.building import build, some_of
 from labkd.data import load
-from labkd.launching import Run, train
+from labkd.launching import Run, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
@@ -37,13 +36,15 @@ def run(run: Run, *, trial: bool = False) -> dict:
     Returns the record. Raises `TimeoutError` at the deadline, when the same
     call goes on from there; what `load` raises when data is missing.
     """
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    accelerator = _accelerator()
     device = accelerator.device
-    whole = load(run.recipe.dataset, "train").to(device)
+    # What one process unpacks or downloads, the others find there.
+    with accelerator.main_process_first():
+        whole = load(run.recipe.dataset, "train").to(device)
     # Teacher and student read the same numbers, whatever each has seen.
     normalise = Normalise.of(whole.images)
     images = some_of(whole, run.recipe.training_images)
-    teacher, source = _teacher(run, images, normalise)
+    teacher, source = _teacher(run, accelerator, images, normalise)
     model, kept = train(run, accelerator, images, normalise, teacher)
     started = time.perf_counter()
     judged = {} if trial else _judge(run, model, normalise, accelerator)
@@ -65,8 +66,7 @@ def run(run: Run, *, trial: bool = False) -> dict:
     }
     if accelerator.is_main_process:
         if trial:
-            text = json.dumps(record, indent=1) + "\n"
-            run.file("trial.json").write_text(text, "utf-8")
+            records.write_whole(record, run.file("trial.json"))
         else:
             records.write(record, run.results)
         run.file("checkpoint").unlink(missing_ok=True)
@@ -84,13 +84,14 @@ def build_table(run: Run) -> Path:
     """
     if not run.recipe.teacher or run.recipe.mixup:
         raise ValueError(f"{run.name} cannot learn from a table")
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    accelerator = _accelerator()
+    device = accelerator.device
     whole = load(run.recipe.dataset, "train").to(device)
     images = some_of(whole, run.recipe.training_images)
     padding = run.recipe.padding
     path = run.teacher().table(run.recipe)
     table_of(
-        _teacher_model(run, images),
+        _teacher_model(run, accelerator, images),
         images.images,
         Normalise.of(whole.images),
         padding=padding,
@@ -102,12 +103,18 @@ def build_table(run: Run) -> Path:
     return path
 
 
+def _accelerator() -> Accelerator:
+    # `fit` chooses the precision, whatever accelerate is configured for.
+    cpu = not torch.cuda.is_available()
+    return Accelerator(cpu=cpu, mixed_precision="no")
+
+
 def _teacher(
-    run: Run, images: ImageSet, normalise: Normalise
+    run: Run, accelerator: Accelerator, images: ImageSet, normalise: Normalise
 ) -> tuple[Teacher, dict | None]:
     if not run.recipe.teacher:
         return nobody, None
-    model = _teacher_model(run, images)
+    model = _teacher_model(run, accelerator, images)
     said = {"recipe": run.recipe.teacher, "size": run.size, "seed": 0}
     padding = run.recipe.padding
     path = run.teacher().table(run.recipe)
@@ -119,15 +126,18 @@ def _teacher(
     return recorded(table, padding=padding), said | {"asked": "table"}
 
 
-def _teacher_model(student: Run, images: ImageSet) -> nn.Module:
+def _teacher_model(
+    student: Run, accelerator: Accelerator, images: ImageSet
+) -> nn.Module:
     theirs = student.teacher()
     weights = theirs.file("weights.safetensors")
     # Its answers to the test images tell how often a student agrees.
     kept = (weights, theirs.file("logits.safetensors"))
     if not all(file.is_file() for file in kept):
-        tqdm.write(
+        tell(
+            accelerator,
             f"{theirs.name} has no weights in {theirs.folder} yet: it is "
-            f"trained first, then {student.name}"
+            f"trained first, then {student.name}",
         )
         run(theirs)
     return outcomes.load_weights(weights, build(theirs.recipe, images))

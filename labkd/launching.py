@@ -8,6 +8,7 @@ processes the calls are the same.
 """
 
 import math
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -66,14 +67,17 @@ class Run:
 
     def teacher(self) -> "Run":
         r"""The run that makes the teacher, on the same data set."""
-        name = self.recipe.teacher
+        name, dataset = self.recipe.teacher, self.recipe.dataset
         theirs = records.tuned(name, self.size)
+        command = f"python -m labkd run {name} --size {self.size} --seed 0"
+        if dataset != theirs.dataset:
+            command += f" --set dataset={dataset}"
         return replace(
             self,
             name=name,
-            recipe=replace(theirs, dataset=self.recipe.dataset),
+            recipe=replace(theirs, dataset=dataset),
             seed=0,
-            command=f"python -m labkd run {name} --size {self.size} --seed 0",
+            command=command,
             # Records of the package are made by asking for them.
             results=self.folder,
         )
@@ -93,10 +97,12 @@ def train(
     * `images`, `normalise`, `teacher`: as `fit` takes them
 
     Returns the model and `{"epochs", "seconds"}`, the epochs with their
-    scores on the validation images. Raises `TimeoutError` at the deadline.
+    scores on the validation images. Raises `TimeoutError` at the deadline,
+    `ValueError` when a batch has fewer images than there are processes.
     """
     recipe, path = run.recipe, run.file("checkpoint")
     device = accelerator.device
+    _check_shares(recipe, accelerator, len(images))
     validation = load(recipe.dataset, "validation").to(device)
     torch.manual_seed(run.seed)
     model = build(recipe, images)
@@ -106,7 +112,7 @@ def train(
     kept = checkpoints.load(path) or {"epochs": [], "seconds": 0.0}
     if kept["epochs"]:
         checkpoints.restore(kept["state"], *parts)
-        tqdm.write(f"going on after epoch {len(kept['epochs'])}")
+        tell(accelerator, f"going on after epoch {len(kept['epochs'])}")
     clock = time.perf_counter() - kept["seconds"]
     for epoch in fit(
         _launched(model, accelerator, schedule.total_steps),
@@ -136,9 +142,22 @@ def train(
         }
         if accelerator.is_main_process:
             checkpoints.save(path, kept)
-            _report(run, kept)
+        tell(accelerator, _report(run, kept))
         _stop_in_time(run, kept, accelerator)
     return model, kept
+
+
+def _check_shares(
+    recipe: Recipe, accelerator: Accelerator, images: int
+) -> None:
+    # A process without an image would wait for a gradient of nothing.
+    last = images % recipe.batch_size or recipe.batch_size
+    if last < accelerator.num_processes:
+        raise ValueError(
+            f"{accelerator.num_processes} processes cannot share a batch of "
+            f"{last}, the last of {images} images in batches of "
+            f"{recipe.batch_size}"
+        )
 
 
 def _launched(
@@ -163,9 +182,17 @@ def _batches(
         yield batch
 
 
-def _report(run: Run, kept: dict) -> None:
+def tell(accelerator: Accelerator, text: str) -> None:
+    r"""Says what happens: once for all processes, at once, past any bar."""
+    if accelerator.is_main_process:
+        tqdm.write(text)
+        # A file or a pipe would keep it back, and lose it with the process.
+        sys.stdout.flush()
+
+
+def _report(run: Run, kept: dict) -> str:
     last = kept["epochs"][-1]
-    tqdm.write(
+    return (
         f"epoch {last['epoch']}/{run.recipe.epochs}: loss {last['loss']:.3f}, "
         f"validation accuracy {last['validation']['accuracy']:.4f}, "
         f"{last['seconds']:.0f} s"

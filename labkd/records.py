@@ -116,7 +116,9 @@ def write_grid(trials: list[dict], results: Path) -> Path:
         "learning_rate": best["config"]["learning_rate"],
         "trials": trials,
     }
-    return _write(grid, grid_path(first["recipe"], first["size"], results))
+    return write_whole(
+        grid, grid_path(first["recipe"], first["size"], results)
+    )
 
 
 def write(record: dict, results: Path) -> Path:
@@ -130,10 +132,15 @@ def write(record: dict, results: Path) -> Path:
     if missing:
         raise ValueError(f"the record lacks {', '.join(missing)}")
     key = record["recipe"], record["size"], record["seed"]
-    return _write(record, path_of(*key, results))
+    return write_whole(record, path_of(*key, results))
 
 
-def _write(content: dict, path: Path) -> Path:
+def write_whole(content: dict, path: Path) -> Path:
+    r"""
+    Write a dictionary as JSON, whole or not at all.
+
+    Returns the path. Raises `ValueError` for a number that is none.
+    """
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     # Written beside its place and renamed: a reader never sees half of it.
