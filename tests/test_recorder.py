@@ -9,6 +9,7 @@ from dataclasses import asdict
 from types import SimpleNamespace
 
 import pytest
+import warm
 
 from labkd import recorder, records
 from labkd.__main__ import PAUSED, main
@@ -343,31 +344,46 @@ def test_a_piece_that_makes_nothing_has_failed(tmp_path):
 
 
 def test_the_recorder_from_beginning_to_end(tmp_path, handlers, monkeypatch):
-    package = str(records.RESULTS.parents[1])
-    monkeypatch.setenv("PYTHONPATH", package)
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.chdir(tmp_path)
-    words = ["record", "--size", "laptop", "--only", SCRATCH]
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setattr(recorder.subprocess, "Popen", warm.popen)
+    words = ["record", "--size", "laptop", "--only", "*digits"]
     words += ["--results", "results", "--workers", "2"]
     before = time.monotonic()
     assert main([*words, "--minutes", "0.12"]) == 0
     assert time.monotonic() - before < 10
     results = tmp_path / "results"
-    assert not results.exists()
+    assert len(records.read_all(results)) < 5
     assert main(words) == 0
-    grid = records.grid_path(SCRATCH, "laptop", results)
-    content = json.loads(grid.read_text("utf-8"))
+    found = records.read_all(results)
+    keys = [(record["recipe"], record["seed"]) for record in found]
+    assert keys == [(SCRATCH, 0), (SCRATCH, 1), (SOFT, 0), (SOFT, 1)] + [
+        (TEACHER, 0)
+    ]
+    trials = []
+    for name in (SCRATCH, SOFT):
+        path = records.grid_path(name, "laptop", results)
+        grid = json.loads(path.read_text("utf-8"))
+        trials += grid["trials"]
+        assert grid["learning_rate"] == best_rate(grid["trials"])
+        ours = [record for record in found if record["recipe"] == name]
+        rates = {record["config"]["learning_rate"] for record in ours}
+        assert rates == {grid["learning_rate"]}
+    # Each epoch was done, whenever it was.
+    for made in (*found, *trials):
+        epochs = [epoch["epoch"] for epoch in made["epochs"]]
+        assert epochs == list(range(1, made["config"]["epochs"] + 1))
+    assert not any("test" in trial for trial in trials)
+    # The table was there before the first who learned from it.
+    told = [r["teacher"]["asked"] for r in found + trials if r["teacher"]]
+    assert told == ["table"] * 4
+    assert not list(tmp_path.rglob("*.checkpoint"))
+    assert not list(tmp_path.rglob("unfinished-*"))
+
+
+def best_rate(trials):
     best = max(
-        content["trials"],
+        trials,
         key=lambda trial: trial["epochs"][-1]["validation"]["accuracy"],
     )
-    assert content["learning_rate"] == best["config"]["learning_rate"]
-    found = records.read_all(results)
-    assert [record["seed"] for record in found] == [0, 1]
-    for made in (*found, *content["trials"]):
-        epochs = [epoch["epoch"] for epoch in made["epochs"]]
-        assert epochs == list(range(1, find(SCRATCH, "laptop").epochs + 1))
-    rates = {record["config"]["learning_rate"] for record in found}
-    assert rates == {content["learning_rate"]}
-    assert not any("test" in trial for trial in content["trials"])
-    assert not list(tmp_path.rglob("*.checkpoint"))
+    return best["config"]["learning_rate"]
