@@ -5,8 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from labkd.pixels import Normalise, predict
 from labkd.resnet import ResNet
-from labkd.training import Normalise, predict
 from labkd.views import (
     apply_views,
     build_table,
