@@ -84,6 +84,11 @@ torch.set_num_threads(1)  # quicker for networks this small
 # For CIFAR-10 the same paper (section 4.2) starts with a 3 x 3 convolution
 # of stride 1 and no pool. [Our `ResNet`](../labkd/resnet.py#ResNet) does so:
 # 32, 16, 8, 4. The cell counts, with hooks, what really arrives.
+#
+# It prints the price as well. The stem that keeps the pixels is not free:
+# every later convolution runs at sixteen times as many positions. Whoever
+# reports that it "is better" should say that it also computes more. A
+# teacher is trained once and asked often, so we pay.
 
 
 # %%
@@ -105,11 +110,6 @@ print(f"cost of one image: {small_image_cost / photograph_cost:.1f} to 1")
 assert photographs == [8, 4, 2, 1] and small_images == [32, 16, 8, 4]
 
 # %% [markdown]
-# Note the second line. The stem that keeps the pixels is not free: every
-# later convolution now runs at sixteen times as many positions. Whoever
-# reports that it "is better" should say that it also computes more. A
-# teacher is trained once and asked often, so we pay.
-#
 # ## Why a block adds
 #
 # A residual block computes $x_{l+1} = x_l + F_l(x_l)$ (we leave out the
@@ -263,7 +263,6 @@ def train(model, data, *, epochs, learning_rate, seed):
             step(model, data, batch, generator, *tools)
 
 
-# %%
 def step(model, data, batch, generator, optimizer, schedule):
     views = draw_views(len(batch), padding=2, generator=generator)
     crops = apply_views(data.images[batch], views, padding=2)
@@ -273,12 +272,6 @@ def step(model, data, batch, generator, optimizer, schedule):
     loss.backward()
     optimizer.step()
     schedule.step()
-
-
-@torch.no_grad()
-def percent_right(model, data):
-    logits = model.eval()(normalise(data.images))
-    return 100 * (logits.argmax(1) == data.labels).double().mean().item()
 
 
 # %% [markdown]
@@ -292,6 +285,12 @@ def percent_right(model, data):
 
 
 # %%
+@torch.no_grad()
+def percent_right(model, data):
+    logits = model.eval()(normalise(data.images))
+    return 100 * (logits.argmax(1) == data.labels).double().mean().item()
+
+
 def enlarged(split, count=None):
     images = load("digits", split)
     few = torch.randperm(
@@ -350,7 +349,8 @@ assert gain.found and gain.mean > 0
 # otherwise. Part of it is bought with compute, as counted above. If your
 # images are small and your network comes from a library, enlarge the image
 # or change the stem: either costs compute.
-#
+
+# %% [markdown]
 # ## The recorded teacher
 #
 # The same loop, on CIFAR-10, made the teacher of this course. Its record
