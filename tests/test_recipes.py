@@ -1,12 +1,12 @@
 """Recipes are changed by field, refuse nonsense, and have a short name."""
 
 import dataclasses
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 
 import pytest
 
 from labkd.arms import find
-from labkd.recipes import change, check, digest
+from labkd.recipes import Recipe, change, check, digest
 
 TEACHER = find("teacher-resnet18-cifar10", "laptop")
 SOFT = find("soft-vit_from_resnet18-cifar10", "laptop")
@@ -91,3 +91,16 @@ def test_the_digest_stands_for_what_is_scientific():
         TEACHER,
     ]
     assert len({digest(SOFT), *map(digest, others)}) == 1 + len(others)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Younger(Recipe):
+    r"""A recipe of the day when a field more was thought of."""
+
+    label_smoothing: float = 0.0
+
+
+def test_a_field_more_leaves_the_digests_of_older_recipes():
+    younger = Younger(**asdict(SOFT))
+    assert digest(younger) == digest(SOFT)
+    assert digest(replace(younger, label_smoothing=0.1)) != digest(SOFT)

@@ -65,8 +65,18 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit():
     assert not all(torch.equal(a, b) for a, b in pairs)
 
 
+def asking(asked):
+    r"""A teacher who says nothing and remembers what it was asked about."""
+
+    def ask(pixels, indices, views):
+        assert len(pixels) == len(indices) == len(views)
+        asked.append((indices, views))
+
+    return ask
+
+
 def test_every_image_is_seen_once_an_epoch():
-    data, seen, model = some_images(), [], small()
+    data, seen, asked, model = some_images(), [], [], small()
 
     def objective(student_logits, teacher_logits, labels):
         assert model.training
@@ -74,11 +84,36 @@ def test_every_image_is_seen_once_an_epoch():
         seen.append(labels)
         return F.cross_entropy(student_logits, labels)
 
-    epochs = run(model, data, objective=objective)
+    epochs = run(model, data, objective=objective, teacher=asking(asked))
     assert [len(labels) for labels in seen] == [10, 10, 4] * 2
-    for epoch in (torch.cat(seen[:3]), torch.cat(seen[3:])):
-        assert torch.equal(epoch.sort().values, data.labels.sort().values)
+    orders = [
+        torch.cat([i for i, _ in part]) for part in (asked[:3], asked[3:])
+    ]
+    for order in orders:
+        assert torch.equal(order.sort().values, torch.arange(24))
+    # In another order each time, and never with another image's label.
+    assert not torch.equal(*orders)
+    assert torch.equal(torch.cat(seen), data.labels[torch.cat(orders)])
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+
+
+def test_processes_share_a_batch_without_overlap_or_gap():
+    data, asked = some_images(), {}
+    for share in ((0, 1), (0, 3), (1, 3), (2, 3)):
+        asked[share] = []
+        run(flat(), data, teacher=asking(asked[share]), share=share)
+    whole = asked.pop((0, 1))
+    assert len(whole) == 6
+    for batch, (indices, views) in enumerate(whole):
+        parts = [asked[share][batch] for share in asked]
+        sizes = [len(part) for part, _ in parts]
+        assert max(sizes) - min(sizes) <= 1
+        # The same views of the same images, whoever looks at them.
+        order = torch.cat([part for part, _ in parts]).argsort()
+        ours = torch.cat([part for part, _ in parts])[order]
+        assert torch.equal(ours, indices.sort().values)
+        ours = torch.cat([part for _, part in parts])[order]
+        assert torch.equal(ours, views[indices.argsort()])
 
 
 def test_the_loss_is_the_mean_over_images():
