@@ -277,7 +277,7 @@ def step(model, data, batch, generator, optimizer, schedule):
 # %% [markdown]
 # ## The two stems, measured
 #
-# On CIFAR-10 a run takes the better part of an hour here. The digits do it
+# On CIFAR-10 a run takes too long to watch. The digits do it
 # while you wait: scikit-learn's, blown up from 8 to 16 pixels, 300 of them
 # for training. Two networks, equal but for the stem. Each gets the same
 # number of epochs and its own learning rate from one grid, judged on the
