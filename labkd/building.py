@@ -25,13 +25,20 @@ def some_of(images: ImageSet, count: int) -> ImageSet:
     The first images of every class, as many of each: no draw, no seed.
 
     * `count`: in all; 0, or more than there are, for all
+
+    Raises `ValueError` for fewer than one of each class.
     """
     if not count:
         return images
+    classes = len(images.class_names)
+    if count < classes:
+        raise ValueError(
+            f"{count} training images cannot show all {classes} classes"
+        )
     kept = []
-    for label in range(len(images.class_names)):
+    for label in range(classes):
         members = torch.nonzero(images.labels == label).flatten()
-        kept.append(members[: count // len(images.class_names)])
+        kept.append(members[: count // classes])
     return images.take(torch.cat(kept))
 
 

@@ -98,7 +98,8 @@ def train(
 
     Returns the model and `{"epochs", "seconds"}`, the epochs with their
     scores on the validation images. Raises `TimeoutError` at the deadline,
-    `ValueError` when a batch has fewer images than there are processes.
+    `ValueError` when the loss is no number any more, or a batch has fewer
+    images than there are processes.
     """
     recipe, path = run.recipe, run.file("checkpoint")
     device = accelerator.device
@@ -133,6 +134,11 @@ def train(
         progress=partial(_batches, run, accelerator),
     ):
         epoch["loss"] = _mean(epoch["loss"], accelerator)
+        if not math.isfinite(epoch["loss"]):
+            raise ValueError(
+                f"the loss of epoch {epoch['epoch']} is {epoch['loss']}: "
+                f"learning_rate={recipe.learning_rate} may be too large"
+            )
         logits = predict(model, validation.images, normalise)
         scores = outcomes.evaluate(logits, validation.labels)
         kept = {

@@ -33,6 +33,9 @@ def test_some_images_are_evenly_many_of_each_class(digits):
         assert torch.equal(some.images[some.labels == label], first)
     assert some_of(digits, 0) is digits
     assert len(some_of(digits, 10**6)) == len(digits)
+    assert len(some_of(digits, 10)) == 10
+    with pytest.raises(ValueError, match="9 training images cannot"):
+        some_of(digits, 9)
 
 
 def test_a_model_fits_its_images(digits):

@@ -158,6 +158,14 @@ def test_an_epoch_that_would_be_too_long_is_not_begun(tmp_path, monkeypatch):
     assert len(trained(run)[1]["epochs"]) == 4
 
 
+def test_a_run_that_diverges_stops_and_leaves_nothing(tmp_path):
+    wild = replace(SMALL, optimizer="sgd", learning_rate=1e30, clip_norm=0.0)
+    run = run_in(tmp_path, wild)
+    with pytest.raises(ValueError, match="epoch 1 is nan: .*=1e.30 may be"):
+        trained(run)
+    assert not run.file("checkpoint").exists()
+
+
 def test_a_damaged_checkpoint_is_named(tmp_path):
     path = run_in(tmp_path).file("checkpoint")
     path.parent.mkdir(parents=True)
