@@ -189,7 +189,11 @@ def _batches(
 
 
 def tell(accelerator: Accelerator, text: str) -> None:
-    r"""Says what happens: once for all processes, at once, past any bar."""
+    r"""
+    Says what happens: once for all processes, at once, past any bar.
+
+    * `text`: a line
+    """
     if accelerator.is_main_process:
         tqdm.write(text)
         # A file or a pipe would keep it back, and lose it with the process.

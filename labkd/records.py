@@ -139,6 +139,9 @@ def write_whole(content: dict, path: Path) -> Path:
     r"""
     Write a dictionary as JSON, whole or not at all.
 
+    * `content`: of plain values
+    * `path`: replaced when all is written
+
     Returns the path. Raises `ValueError` for a number that is none.
     """
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
