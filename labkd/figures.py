@@ -2,16 +2,21 @@ r"""
 # Figures
 
 The drawings that chapters share: a distribution over classes with the
-correct one highlighted, hard and soft labels side by side, and a table of
-classes as a heat map. Each draws into axes that it is given and returns
-nothing, so that a chapter decides on layout and titles.
+correct one highlighted, hard and soft labels side by side, a table of
+classes as a heat map, and a reliability diagram. Each draws into axes that
+it is given and returns nothing, so that a chapter decides on layout and
+titles. One more is HTML: a distribution that a reader heats and cools.
 """
 
+import json
 from collections.abc import Sequence
+from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+
+from labkd.calibration import Reliability
 
 # One hue a role: the correct class, the student, everything else. Told
 # apart in grey and by readers who do not see red and green as two colours.
@@ -123,3 +128,55 @@ def draw_class_table(
     axes.set_xticks(places, class_names, rotation=90)
     axes.set_yticks(places, class_names)
     axes.figure.colorbar(drawn, ax=axes, shrink=0.8, label="log10")
+
+
+def draw_reliability(
+    axes: Axes, curve: Reliability, name: str, *, colour: str = CORRECT
+) -> None:
+    r"""
+    A reliability diagram: how often a classifier is right when it says so.
+
+    A calibrated one lies on the diagonal. Above it, it is right more often
+    than it says; below it, less often. The larger a dot, the more images are
+    in its bin.
+
+    * `curve`: as `calibration.reliability_curve` gives it
+    * `name`: its name in the legend
+    * `colour`: of the line
+    """
+    axes.axline((0, 0), slope=1, color=OTHER, linewidth=1)
+    filled = curve.count > 0
+    confidence, accuracy = curve.confidence[filled], curve.accuracy[filled]
+    axes.plot(confidence, accuracy, color=colour, label=name, linewidth=1)
+    share = curve.count[filled] / curve.count.sum()
+    axes.scatter(confidence, accuracy, 3 + 200 * share, color=colour)
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+    axes.set(xlabel="confidence", ylabel="accuracy")
+
+
+def temperature_slider(
+    logits: Sequence[float], class_names: Sequence[str], correct: int
+) -> str:
+    r"""
+    One image's logits as an element that the site makes a slider of.
+
+    A script of the site's theme draws the softmax of the logits at the
+    temperature that the reader sets. Without it, in Jupyter too, the element
+    stays hidden, so a chapter puts a figure beside it.
+
+    * `logits`: shape (classes,), finite
+    * `class_names`: as many
+    * `correct`: the index of the correct class
+
+    Returns HTML without script or style. Raises `ValueError` when the
+    numbers of logits and names differ or `correct` is not one of them.
+    """
+    values = np.asarray(logits, dtype=float).tolist()
+    if len(values) != len(class_names) or correct not in range(len(values)):
+        raise ValueError(
+            f"{len(values)} logits, {len(class_names)} names and the correct "
+            f"class {correct} do not fit"
+        )
+    kept = {"logits": values, "classes": list(class_names), "correct": correct}
+    data = escape(json.dumps(kept))
+    return f'<div data-temperature="{data}" hidden></div>'
