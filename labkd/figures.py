@@ -154,9 +154,16 @@ def draw_reliability(
     axes.set(xlabel="confidence", ylabel="accuracy")
 
 
+class Html(str):
+    r"""A text that a notebook shows as HTML."""
+
+    def _repr_html_(self) -> str:
+        return str(self)
+
+
 def temperature_slider(
     logits: Sequence[float], class_names: Sequence[str], correct: int
-) -> str:
+) -> Html:
     r"""
     One image's logits as an element that the site makes a slider of.
 
@@ -179,4 +186,4 @@ def temperature_slider(
         )
     kept = {"logits": values, "classes": list(class_names), "correct": correct}
     data = escape(json.dumps(kept))
-    return f'<div data-temperature="{data}" hidden></div>'
+    return Html(f'<div data-temperature="{data}" hidden></div>')

@@ -44,7 +44,6 @@ import statistics
 import matplotlib.pyplot as plt
 import torch
 import torch.nn.functional as F
-from IPython.display import HTML, display
 from safetensors.torch import load_file
 from torch import nn
 from torch.autograd import grad
@@ -178,14 +177,13 @@ for T in (0.5, 1.0, 4.0, 20.0):
 # right, with "automobile" second, the one whose probability for "truck" is
 # the median.*
 #
-# The figure below shows it at three temperatures. On the web page a slider
-# above the figure has all those in between; the arrow keys move it too. (In
-# Jupyter, edit the temperatures and run the cell again.)
+# The figure shows it at three temperatures. On the web page a slider below
+# it has all those in between; the arrow keys move it too. (In Jupyter, edit
+# the temperatures and run the cell again.)
 #
 # Heat slowly from 1. The other vehicles come up first, the animals much
-# later. Then even they catch up, and the ten bars lose their character.
-# Between a bar that hides everything and ten bars that say nothing lies the
-# range worth using.
+# later. Then even they catch up. Between a bar that hides everything and ten
+# bars that say nothing lies the range worth using.
 
 # %%
 run = ("teacher-resnet18-cifar10", "laptop", 0)
@@ -207,7 +205,6 @@ vehicle = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0, 1, 1]).bool()
 assert at_2[vehicle].min() > 5 * at_2[~vehicle].max()
 
 # %% fig_alt="Bars of the teacher's ten probabilities for one truck at temperatures 1, 4 and 20: a single bar for truck, then truck with the other vehicles behind it, then ten bars of nearly one length." tags=["wide"]
-display(HTML(figures.temperature_slider(v[chosen], classes, truck)))
 figure, row = plt.subplots(1, 3, figsize=(7, 2.8))
 for axes, T in zip(row, (1.0, 4.0, 20.0), strict=True):
     p = soften(v[chosen], T)
@@ -216,12 +213,13 @@ for axes, T in zip(row, (1.0, 4.0, 20.0), strict=True):
 for axes in row[1:]:
     axes.set_yticklabels([])
 plt.show()
+figures.temperature_slider(v[chosen], classes, truck)
 
 # %% [markdown]
 # ## Why small probabilities vanish
 #
-# Why can a loss not use what it is given at temperature 1? Split it and see.
-# Let a student start from "no idea", all classes alike. Let $s$ be the
+# Why can a loss not use what it is given at temperature 1? Let a student
+# start from "no idea", all classes alike. Let $s$ be the
 # teacher's *spare* probability, all that is not on its first class, and
 # $\hat p_i = p_i / s$ its opinion of the others, which adds up to one. Put
 # $p_i = s \hat p_i$ into the divergence, and it falls into two:
@@ -315,9 +313,9 @@ assert at_1 < 1 / 20 and at_4 > 1 / 5
 # between logits, in which all classes count alike. What the approximation
 # leaves out is smaller by a factor of order $1 / T$; so, then, should be the
 # error. The cell checks it on the recorded teacher, with logits of a student
-# that knows nothing. On logarithmic axes the grey line falls like $1 / T$,
-# and the error beside it; at temperature 4 it is still above a quarter.
-# *Hot* means hot against the spread of the logits.
+# that knows nothing: the error falls beside the grey line, $1 / T$, and at
+# temperature 4 it is still above a quarter. *Hot* means hot against the
+# spread of the logits.
 
 # %% fig_alt="The relative error of the logit-matching gradient against temperature, both axes logarithmic: flat near one at T below 4, then falling parallel to a line of 1 / T."
 v_0 = v[::10] - v[::10].mean(1, keepdim=True)
@@ -349,9 +347,9 @@ torch.testing.assert_close(shifted, kl_divergence(z, v_0, 4.0))
 # We test both with chapter 1's digits: a CNN taught by 1,200 images, a
 # student that gets 50 of them without labels, and the divergence times $T^2$.
 # The arms are five temperatures and the limit itself, the squared distance.
-# All start from the same weights and see the same
-# batches within a seed; each has its learning rate from one grid, judged on
-# the validation images; the test images are used once.
+# Within a seed all start from the same weights and see the same batches;
+# each has its learning rate from one grid, judged on the validation images;
+# the test images are used once.
 
 
 # %%
@@ -491,10 +489,9 @@ assert same["T = 20"] > same["T = 4"] > same["T = 1"]
 #
 # At the best temperature these add up to zero: over the held-out images, the
 # logit of the true class is on average the one that the softmax expects. We
-# fit on the validation logits and look
-# at the test logits. In the figure a calibrated classifier lies on the
-# diagonal, a too modest one above it; a dot's size shows how many images are
-# in its bin.
+# fit on the validation logits and look at the test logits. In the figure a
+# calibrated classifier lies on the diagonal, a too modest one above it; the
+# larger a dot, the more images are in its bin.
 #
 # The fitted $T$ is above 1: the teacher was too sure. NLL and ECE both
 # improve on images that had no part in the fit. Accuracy cannot change,
@@ -532,9 +529,9 @@ assert 1 < fitted < 2
 #
 # **Must $T$ be the same for teacher and student?** In the soft term, yes.
 # The loss is zero where the divided logits agree, up to a constant. With
-# equal temperatures the student ends with the teacher's own logits. With 4 for the
-# teacher and 1 for the student it ends with a quarter of them, and in use it
-# is as modest as the orange curve above.
+# equal temperatures the student ends with the teacher's own logits. With 4
+# for the teacher and 1 for the student it ends with a quarter of them, and in
+# use it is as modest as the orange curve above.
 #
 # **And the hard term?** At 1: the label has no temperature, and 1 is where
 # the student is used.
@@ -621,18 +618,6 @@ torch.testing.assert_close(by_hand, ours)
 # of the teacher's logits, in the same order, so theory has nothing against
 # its accuracy. Its probabilities in use are too modest: `fit_temperature` on
 # its validation logits should find a $T$ well below 1.
-#
-# </details>
-#
-# **5. Peeking.** Fit the calibration temperature on the test logits. How
-# much better is the test NLL, and why do we not report it?
-#
-# <details markdown="1">
-# <summary>Solution</summary>
-#
-# Slightly, as no other temperature can beat it there, and one parameter
-# overfits little. But a score on labels that were used to choose is no
-# longer held out, and the habit does not stop at one parameter.
 #
 # </details>
 

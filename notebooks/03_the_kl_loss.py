@@ -24,10 +24,10 @@
 # logarithms belong, the wrong average, a missing $T^2$. None of these raises
 # an error. The student trains, the curve falls, the accuracy looks fine.
 #
-# This chapter takes the line apart: its direction, its relation to
-# cross-entropy, the factor $T^2$, what each mistake does to the gradient and
-# which test catches it, and how other people's weights translate into ours.
-# Last, the awkward question: does any of it matter for the accuracy?
+# This chapter takes the line apart: its direction, the factor $T^2$, what
+# each mistake does to the gradient and which test catches it, and how other
+# people's weights translate into ours. Last, the awkward question: does any
+# of it matter for the accuracy?
 
 # %%
 from importlib.util import find_spec
@@ -61,8 +61,8 @@ torch.set_num_threads(1)  # quicker for networks this small
 # ## Two directions, by hand
 #
 # A photograph shows a toy truck with a frog at the wheel. Of *truck*, *car*
-# and *frog*, the teacher says $p$ = (0.50, 0.01, 0.49): one or the other,
-# certainly not a car. Ann hedges, (1/3, 1/3, 1/3). Bob bets,
+# and *frog*, the teacher says $p$ = (0.50, 0.01, 0.49). Ann hedges,
+# (1/3, 1/3, 1/3). Bob bets,
 # (0.94, 0.05, 0.01). Who is closer? The divergence of
 # [Kullback and Leibler](../docs/references.md#kullback1951) is not
 # symmetric, so there are two answers. **Forward**, the average is over the
@@ -225,9 +225,9 @@ print(f"knows nothing: {ignorant:.1e}; 1e-5: within {(1e-5 / 2) ** 0.5:.4f}")
 # $T$. The hard term has no temperature; without the factor, every change of
 # $T$ also changes the balance of the two.
 #
-# Does it hold at the temperatures that people use? We measure the gradient
-# against the recorded CIFAR-10 teacher. Its student is a stand-in for one
-# half-way through training: half of the teacher's logits, plus noise. From
+# Does it hold at the temperatures that people use? The gradient below is
+# against the recorded CIFAR-10 teacher, of a stand-in for a student half-way
+# through training: half of the teacher's logits, plus noise. From
 # about $T = 8$ on, the plain curve falls along the dotted slope $-2$; with
 # $T^2$ it stays beside the hard term. At small $T$ the approximation is
 # rough: the fall is less steep, and $T^2$ overcorrects.
@@ -417,12 +417,12 @@ for name, (T, a, b, theirs) in sources.items():
 #
 # Read the last two rows again. A missing $T^2$ and a wrong mean are not
 # another *kind* of loss. They are ours with a smaller $w$, at a smaller
-# scale. The scale would show, but training hides it. In SGD the loss times
-# $c$ is the learning rate times $c$, and a grid of learning rates finds the
-# one that fits. Adam divides each gradient by its own running size, so $c$
-# cancels, up to the $\epsilon$ in it, and no grid is needed. With the soft
-# term alone, $w = 1$, these mistakes are *undone* before anyone sees them.
-# With a hard term, what remains is the other $w$. So they live long.
+# scale, and training hides the scale. In SGD the loss times $c$ is the
+# learning rate times $c$, and a grid of learning rates finds the one that
+# fits. Adam divides each gradient by its own running size, so $c$ cancels,
+# up to the $\epsilon$ in it. With the soft term alone, $w = 1$, these
+# mistakes are *undone* before anyone sees them. With a hard term, what
+# remains is the other $w$. So they live long.
 #
 # So we keep a hard term and test on the digits, as in chapter
 # [1](01_hard_and_soft_labels.ipynb): a CNN that saw 1,200 images teaches a
@@ -548,10 +548,9 @@ assert rates["SGD, without T²"] > rates["SGD, with T²"]
 #
 # It does *not* mean that these mistakes are harmless. This teacher is right
 # on every image it teaches, so the two terms never contradict each other;
-# and with ten classes, enough of $w$ is left. Exercise 3 has a thousand. A
-# student too small to match might tell the directions apart. And with a
-# wrong factor, $T$ and $w$ stop meaning anything: no setting can be carried
-# to another temperature, data set or library.
+# and with ten classes, enough of $w$ is left. Exercise 3 has a thousand. And
+# with a wrong factor, $T$ and $w$ stop meaning anything: no setting can be
+# carried to another temperature, data set or library.
 #
 # **Held to the library.** The whole loss from primitives, and
 # [`distillation_loss`](../labkd/soft_targets.py#distillation_loss), built on
