@@ -110,3 +110,42 @@ def browser():
         )
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def open_page(browser, address):
+    r"""Opens a page of the site; no request may go anywhere else."""
+    contexts, elsewhere, errors = [], [], []
+
+    def open_page(name, width=1440, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            permissions=["clipboard-read", "clipboard-write"],
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("request", lambda r: elsewhere.append(r.url))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(address + name, wait_until="networkidle")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    own = address, "data:", "blob:"
+    assert [url for url in elsewhere if not url.startswith(own)] == []
+    assert errors == []
+
+
+def scroll_through(page):
+    r"""Everything that is made when it comes into sight gets made."""
+    page.evaluate(
+        """async () => {
+          for (let y = 0; y < document.body.scrollHeight; y += 400) {
+            scrollTo(0, y)
+            await new Promise(done => setTimeout(done, 30))
+          }
+          scrollTo(0, 0)
+        }"""
+    )

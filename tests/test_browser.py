@@ -6,60 +6,25 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, scroll_through
 from sections import of_module
 
 AXE = ROOT / "docs" / "_site" / "node_modules" / "axe-core" / "axe.min.js"
 CHAPTER = "notebooks/01_hard_and_soft_labels/"
 MODULE = "labkd/soft_targets/"
 PAGES = ("", CHAPTER, MODULE, "results/")
+CHAPTERS = [
+    f"notebooks/{path.stem}/"
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
+]
 SHAPES = [
     (width, scheme) for width in (1440, 390) for scheme in ("light", "dark")
 ]
 WIDE = {"width": 1440, "height": 900}
 
 
-@pytest.fixture
-def open_page(browser, address):
-    r"""Opens a page of the site; no request may go anywhere else."""
-    contexts, elsewhere, errors = [], [], []
-
-    def open_page(name, width=1440, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme=scheme,
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("request", lambda r: elsewhere.append(r.url))
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(address + name, wait_until="networkidle")
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    own = address, "data:", "blob:"
-    assert [url for url in elsewhere if not url.startswith(own)] == []
-    assert errors == []
-
-
 def clipboard(page):
     return page.evaluate("navigator.clipboard.readText()")
-
-
-def scroll_through(page):
-    r"""Everything that is made when it comes into sight gets made."""
-    page.evaluate(
-        """async () => {
-          for (let y = 0; y < document.body.scrollHeight; y += 400) {
-            scrollTo(0, y)
-            await new Promise(done => setTimeout(done, 30))
-          }
-          scrollTo(0, 0)
-        }"""
-    )
 
 
 def violations(result):
@@ -70,11 +35,19 @@ def violations(result):
     ]
 
 
-@pytest.mark.parametrize("name", PAGES)
-@pytest.mark.parametrize("width, scheme", SHAPES)
+@pytest.mark.parametrize(
+    "name, width, scheme",
+    [
+        (name, *shape)
+        for name in dict.fromkeys((*PAGES, *CHAPTERS))
+        for shape in (SHAPES if name in PAGES else SHAPES[::3])
+    ],
+)
 def test_no_accessibility_violations(open_page, name, width, scheme):
     page = open_page(name, width, scheme)
     scroll_through(page)
+    # Colours on their way from one to another are nobody's choice.
+    page.wait_for_function("document.getAnimations().length === 0")
     page.evaluate(AXE.read_text("utf-8"))
     result = page.evaluate("axe.run()")
     assert len(result["passes"]) > 10
@@ -92,7 +65,9 @@ def test_no_accessibility_violations_while_searching(open_page, width):
     assert violations(result) == []
 
 
-@pytest.mark.parametrize("name", (*PAGES, "notation/", "references/"))
+@pytest.mark.parametrize(
+    "name", (*dict.fromkeys((*PAGES, *CHAPTERS)), "notation/", "references/")
+)
 def test_no_sideways_scrolling_on_a_small_phone(open_page, name):
     page = open_page(name, 360)
     scroll_through(page)
@@ -190,7 +165,7 @@ def test_prose_without_code_keeps_a_readable_measure(open_page):
 
 
 def test_a_first_visit_weighs_at_most_300_kilobytes(browser, address):
-    for name in PAGES:
+    for name in dict.fromkeys((*PAGES, *CHAPTERS)):
         context = browser.new_context(viewport=WIDE)
         page = context.new_page()
         session = context.new_cdp_session(page)

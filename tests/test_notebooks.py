@@ -9,7 +9,7 @@ import jupytext
 import nbformat
 import pytest
 from digest import code_digest
-from execute import execute, paired
+from execute import execute, joined, paired
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.py"))
@@ -94,6 +94,19 @@ def test_it_keeps_to_the_measures_of_a_chapter(source):
     text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", "\n".join(prose), flags=re.S)
     assert 1000 <= len(text.split()) <= 2000
     assert text.count("<summary>Solution</summary>") >= 4
+
+
+def test_a_text_in_two_pieces_is_one():
+    pieces = [
+        nbformat.v4.new_output("stream", name="stdout", text="one\n"),
+        nbformat.v4.new_output("stream", name="stdout", text="two\n"),
+        nbformat.v4.new_output("display_data", {"text/plain": "figure"}),
+        nbformat.v4.new_output("stream", name="stdout", text="three\n"),
+    ]
+    kept = joined(pieces)
+    kinds = [output.output_type for output in kept]
+    assert kinds == ["stream", "display_data", "stream"]
+    assert [kept[0].text, kept[2].text] == ["one\ntwo\n", "three\n"]
 
 
 def test_execution_stops_at_an_error(tmp_path):

@@ -33,12 +33,22 @@ def execute(source: Path) -> nbformat.NotebookNode:
     for cell in notebook.cells:
         # What goes to stderr is progress and warnings of the machine at hand.
         if cell.cell_type == "code":
-            cell.outputs = [
-                out for out in cell.outputs if out.get("name") != "stderr"
-            ]
+            printed = [o for o in cell.outputs if o.get("name") != "stderr"]
+            cell.outputs = joined(printed)
     notebook.metadata.pop("language_info", None)
     notebook.metadata.labkd["digest"] = code_digest(notebook)
     return notebook
+
+
+def joined(outputs: list) -> list:
+    """A text that arrived in two pieces, on a busy machine, is one."""
+    kept = []
+    for out in outputs:
+        if kept and kept[-1].output_type == out.output_type == "stream":
+            kept[-1].text += out.text
+        else:
+            kept.append(out)
+    return kept
 
 
 def paired(source: Path) -> nbformat.NotebookNode:
