@@ -11,7 +11,9 @@ import os
 from pathlib import Path
 
 import torch
-from torch import nn
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
 
 def snapshot(
@@ -82,4 +84,18 @@ def load(path: Path) -> dict | None:
     except Exception as error:
         raise ValueError(
             f"{path} is damaged ({error}); delete it to start anew"
+        ) from error
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    r"""
+    The tensors of a safetensors file: weights, logits or images.
+
+    Raises `ValueError` when the file is damaged, `OSError` when there is none.
+    """
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}); delete it to make it anew"
         ) from error

@@ -13,14 +13,13 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import outcomes, records
+from labkd import checkpoints, outcomes, records
 from labkd.building import build, some_of
 from labkd.data import load
-from labkd.launching import Run, tell, train
+from labkd.launching import Run, claimed, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
@@ -34,9 +33,15 @@ def run(run: Run, *, trial: bool = False) -> dict:
       validation images beside the checkpoint: to choose a learning rate
 
     Returns the record. Raises `TimeoutError` at the deadline, when the same
-    call goes on from there; what `load` raises when data is missing.
+    call goes on from there; `BlockingIOError` when another process is at the
+    same run; what `load` raises when data is missing.
     """
     accelerator = _accelerator()
+    with claimed(run, accelerator):
+        return _record(run, accelerator, trial)
+
+
+def _record(run: Run, accelerator: Accelerator, trial: bool) -> dict:
     device = accelerator.device
     # What one process unpacks or downloads, the others find there.
     with accelerator.main_process_first():
@@ -160,8 +165,8 @@ def _judge(
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        theirs = load_file(run.teacher().file("logits.safetensors"))["test"]
-        same = theirs.argmax(1) == answers["together"].argmax(1).cpu()
+        theirs = checkpoints.read(run.teacher().file("logits.safetensors"))
+        same = theirs["test"].argmax(1) == answers["together"].argmax(1).cpu()
         judged["agreement"] = same.double().mean().item()
     return judged
 

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import torch
 import torchvision
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import labkd
+from labkd import checkpoints
 from labkd.calibration import (
     brier_score,
     expected_calibration_error,
@@ -89,8 +90,12 @@ def keep(tensors: dict[str, Tensor], path: Path) -> None:
 
 
 def load_weights(path: Path, model: nn.Module) -> nn.Module:
-    r"""Gives a model the weights that `keep` wrote; returns it."""
-    model.load_state_dict(load_file(path))
+    r"""
+    Gives a model the weights that `keep` wrote; returns it.
+
+    Raises `ValueError` when the file is damaged.
+    """
+    model.load_state_dict(checkpoints.read(path))
     return model
 
 

@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 from torch import Tensor
 from torchvision import datasets
 from tqdm import tqdm
 
+from labkd import checkpoints
 from labkd.archives import CIFAR10_CLASSES, CIFAR10_JPEG, unpack_cifar10
 
 # Where Debian's package dataset-fashion-mnist puts the four original files.
@@ -90,7 +90,7 @@ def cifar10(root: Path, train: bool, download: bool) -> ImageSet:
     if not unpacked.is_dir() and (root / CIFAR10_JPEG).is_file():
         unpack_cifar10(root / CIFAR10_JPEG, unpacked)
     if unpacked.is_dir():
-        kept = load_file(unpacked / f"{part}.safetensors")
+        kept = checkpoints.read(unpacked / f"{part}.safetensors")
         names = CIFAR10_CLASSES
         return ImageSet(kept["images"], kept["labels"], names, "jpeg-q75")
     if download:

@@ -27,7 +27,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -166,16 +166,24 @@ def load_table(path: Path, teacher: nn.Module, images: Tensor) -> Tensor:
     * `teacher`, `images`: those that the table should be of
 
     Returns float16 logits of shape (images, views, classes). Raises
-    `ValueError` when the teacher or the images are others.
+    `ValueError` when the teacher or the images are others, or the file is
+    damaged.
     """
-    with safe_open(path, "pt") as stored:
-        for whose, digest in _digests(teacher, images).items():
-            if (stored.metadata() or {}).get(whose) != digest:
-                raise ValueError(
-                    f"{path} is not a table of these {whose}: delete it to "
-                    "build it anew"
-                )
-        return stored.get_tensor("logits")
+    try:
+        with safe_open(path, "pt") as stored:
+            made_of = stored.metadata() or {}
+            table = stored.get_tensor("logits")
+    except SafetensorError as error:
+        raise ValueError(
+            f"{path} is damaged ({error}): delete it to build it anew"
+        ) from error
+    for whose, digest in _digests(teacher, images).items():
+        if made_of.get(whose) != digest:
+            raise ValueError(
+                f"{path} is not a table of these {whose}: delete it to "
+                "build it anew"
+            )
+    return table
 
 
 def _digests(teacher: nn.Module, images: Tensor) -> dict[str, str]:

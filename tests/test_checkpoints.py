@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import nn
 
 from labkd import checkpoints
@@ -80,6 +81,19 @@ def test_a_damaged_file_is_named_at_whatever_byte_it_ends(tmp_path):
         path.write_bytes(whole[:end] if start else b"")
         with pytest.raises(ValueError, match="is damaged.*delete it"):
             checkpoints.load(path)
+
+
+def test_damaged_weights_are_named_at_whatever_byte_they_end(tmp_path):
+    path, kept = tmp_path / "w", {"weight": torch.randn(30)}
+    save_file(kept, path)
+    torch.testing.assert_close(checkpoints.read(path), kept)
+    whole = path.read_bytes()
+    for end in range(0, len(whole), len(whole) // 7):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="w is damaged.*delete it"):
+            checkpoints.read(path)
+    with pytest.raises(FileNotFoundError):
+        checkpoints.read(tmp_path / "none")
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path):

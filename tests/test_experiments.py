@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import pytest
 from safetensors.torch import load_file
@@ -51,6 +52,10 @@ def start_cold(folder, *words, launcher=()):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # As at a prompt, even if these tests run in the background of a shell.
+        preexec_fn=partial(
+            signal.signal, signal.SIGINT, signal.default_int_handler
+        ),
     )
 
 

@@ -146,6 +146,16 @@ def test_a_table_of_others_is_refused(tmp_path, teacher, images, table):
         load_table(path, other, images)
 
 
+def test_a_damaged_table_is_named(tmp_path, teacher, images, table):
+    path = tmp_path / "table"
+    save_table(path, table, teacher, images)
+    whole = path.read_bytes()
+    for end in (0, 5, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:end])
+        with pytest.raises(ValueError, match="table is damaged.*delete it"):
+            load_table(path, teacher, images)
+
+
 def test_building_leaves_the_teacher_alone(images):
     torch.manual_seed(0)
     teacher = ResNet(width=8, num_classes=5)
