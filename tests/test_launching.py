@@ -182,9 +182,12 @@ def test_a_run_is_one_commands_at_a_time(tmp_path):
     with claimed(run, accelerator):
         with claimed(replace(run, seed=4), accelerator):
             pass
-        with pytest.raises(BlockingIOError, match=f"at {SCRATCH}, seed 3"):
-            with claimed(run, accelerator):
-                pass
+        told = f"at {SCRATCH}, seed 3"
+        with (
+            pytest.raises(BlockingIOError, match=told),
+            claimed(run, accelerator),
+        ):
+            pass
     # Given back, also when the run fails.
     with pytest.raises(KeyError), claimed(run, accelerator):
         raise KeyError
@@ -195,8 +198,8 @@ def test_a_run_is_one_commands_at_a_time(tmp_path):
 def test_the_claim_of_a_killed_run_dies_with_it(tmp_path):
     run = run_in(tmp_path)
     code = (
-        "import sys; from filelock import FileLock;"
-        "FileLock(sys.argv[1]).acquire(); print(flush=True); input()"
+        "import sys; from filelock import FileLock; lock ="
+        "FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
     )
     run.file("lock").parent.mkdir(parents=True)
     with subprocess.Popen(
@@ -206,9 +209,8 @@ def test_the_claim_of_a_killed_run_dies_with_it(tmp_path):
     ) as other:
         other.stdout.readline()
         accelerator = Accelerator(cpu=True, mixed_precision="no")
-        with pytest.raises(BlockingIOError):
-            with claimed(run, accelerator):
-                pass
+        with pytest.raises(BlockingIOError), claimed(run, accelerator):
+            pass
         other.kill()
     with claimed(run, accelerator):
         pass
