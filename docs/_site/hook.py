@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import checks
 import formulas
+import headline
 import jinja2
 import nbformat
 import records_table
@@ -19,6 +20,8 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 from nbconvert.exporters import templateexporter
 from nbconvert.filters import strip_ansi
+
+from labkd import records
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -108,6 +111,11 @@ def on_page_markdown(markdown, page, config, files):
                 records_table.read(results), records_table.grids(results)
             )
             markdown = markdown.replace(records_table.MARKER, table)
+        if headline.MARKER in markdown:
+            found = records.read_all(ROOT / "labkd" / "results")
+            markdown = markdown.replace(
+                headline.MARKER, headline.headline(found)
+            )
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
         return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)
