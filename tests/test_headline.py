@@ -47,6 +47,7 @@ def scratch(accuracies, size="laptop"):
 def test_it_gives_both_means_and_the_paired_difference():
     ours, theirs = [0.56, 0.59, 0.60], [0.54, 0.56, 0.55]
     text = headline.headline(scratch(theirs) + soft(ours))
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
     points = ([100 * value for value in arm] for arm in (ours, theirs))
     difference = comparisons.paired_difference(*points)
     assert f"**{difference} points**" in text

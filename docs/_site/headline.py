@@ -49,13 +49,19 @@ def _sentence(central: comparisons.Arm, baseline: comparisons.Arm) -> str:
     return (
         f"A Vision Transformer of {record['parameters']:,} parameters, "
         f"trained on {images} images of CIFAR-10, gets "
-        f"{baseline.spread('accuracy', scale=100, digits=1)} % of the test "
+        f"{_percent(baseline)} of the test "
         "images right when it learns from the labels alone, and "
-        f"{central.spread('accuracy', scale=100, digits=1)} % when a "
+        f"{_percent(central)} when a "
         "ResNet-18's soft labels are added. The difference over "
         f"{len(central.records)} paired seeds: **{central.difference} "
         "points**, with half the width of its 95 % interval."
     )
+
+
+def _percent(arm: comparisons.Arm) -> str:
+    # A line must not end between a number and its unit.
+    text = f"{arm.spread('accuracy', scale=100, digits=1)} %"
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def _table(
