@@ -90,6 +90,11 @@ def build_table(run: Run) -> Path:
     if not run.recipe.teacher or run.recipe.mixup:
         raise ValueError(f"{run.name} cannot learn from a table")
     accelerator = _accelerator()
+    if accelerator.num_processes > 1:
+        raise ValueError(
+            f"a table is built by one process, not by "
+            f"{accelerator.num_processes}"
+        )
     device = accelerator.device
     whole = load(run.recipe.dataset, "train").to(device)
     images = some_of(whole, run.recipe.training_images)

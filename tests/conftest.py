@@ -31,6 +31,26 @@ def build(folder, target, **environment):
     )
 
 
+def copy_of_the_package(folder):
+    r"""What a wheel is made of, in a folder `source`."""
+    source = folder / "source"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "labkd", source / "labkd", ignore=ignored)
+    return source
+
+
+def wheel_of(source):
+    r"""The package as pip makes it, without a network."""
+    options = ["--no-deps", "--no-build-isolation", "--no-index"]
+    command = [sys.executable, "-m", "pip", "wheel", *options, "."]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (wheel,) = source.glob("labkd-*.whl")
+    return wheel
+
+
 def processor_seconds():
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,13 +1,17 @@
 """Every chapter: paired, fresh, and running from top to bottom."""
 
+import os
 import re
-import time
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
+from conftest import copy_of_the_package, processor_seconds, wheel_of
 from digest import code_digest
 from execute import execute, joined, paired
 
@@ -56,15 +60,38 @@ def test_a_change_of_code_makes_outputs_stale():
     assert code_digest(notebook) != before
 
 
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    r"""The package as `pip install` leaves it, away from any checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    with zipfile.ZipFile(wheel_of(copy_of_the_package(folder))) as wheel:
+        wheel.extractall(folder / "site-packages")
+    return folder / "site-packages"
+
+
+def test_the_installed_package_is_the_one_that_is_found(installed, tmp_path):
+    code = "import labkd; print(labkd.__file__)"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert Path(found.strip()).is_relative_to(installed)
+
+
 @by_name
-def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
-    # No data at hand, and no way to fetch any.
+def test_it_runs_from_top_to_bottom(source, installed, tmp_path, monkeypatch):
+    # No checkout, no data at hand, and no way to fetch any.
+    monkeypatch.setenv("PYTHONPATH", str(installed))
     monkeypatch.setenv("LABKD_DATA", str(tmp_path))
     for proxy in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(proxy, "http://127.0.0.1:9")
-    started = time.perf_counter()
-    notebook = execute(source)
-    seconds = time.perf_counter() - started
+    before = processor_seconds()
+    notebook = execute(source, tmp_path)
+    seconds = processor_seconds() - before
     # Every cell with an output still has one, of the same kinds.
     for ours, kept in zip(
         notebook.cells, committed(source).cells, strict=True
@@ -72,8 +99,9 @@ def test_it_runs_from_top_to_bottom(source, tmp_path, monkeypatch):
         if ours.cell_type == "code":
             kinds = [[o.output_type for o in c.outputs] for c in (ours, kept)]
             assert kinds[0] == kinds[1], ours.source
-    # 45 s is the budget on two free cores; the tests share theirs.
-    assert seconds < 120
+    # The budget is 45 s on a free machine. Processors' time is nearly the
+    # same on a busy one; starting a kernel and torch is some of it.
+    assert 1 < seconds < 55
 
 
 @by_name
@@ -120,4 +148,4 @@ def test_execution_stops_at_an_error(tmp_path):
     )
     jupytext.write(notebook, source, fmt="py:percent")
     with pytest.raises(Exception, match="division by zero"):
-        execute(source)
+        execute(source, tmp_path)

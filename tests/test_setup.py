@@ -3,7 +3,6 @@ r"""Set-up: the pinned environment, the make verbs, the one address."""
 import ast
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import copy_of_the_package, wheel_of
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -180,22 +180,13 @@ def test_markers_keep_each_platform_to_its_own_packages():
 
 
 def test_the_wheel_holds_the_records_and_asks_for_loose_ranges(tmp_path):
-    source = tmp_path / "source"
-    source.mkdir()
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "labkd", source / "labkd", ignore=ignored)
+    source = copy_of_the_package(tmp_path)
     run = source / "labkd" / "results" / "planted" / "laptop-seed0.json"
     run.parent.mkdir(parents=True)
     run.write_text("{}")
     run.with_suffix(".safetensors").write_bytes(b"")
 
-    options = ["--no-deps", "--no-build-isolation", "--no-index"]
-    command = [sys.executable, "-m", "pip", "wheel", *options, "."]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
-
-    (wheel,) = source.glob("labkd-*.whl")
+    wheel = wheel_of(source)
     assert wheel.name.startswith(f"labkd-{labkd.__version__}-")
     names = zipfile.ZipFile(wheel).namelist()
     kept = [path.relative_to(source) for path in source.glob("labkd/**/*.*")]

@@ -19,15 +19,15 @@ ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 600
 
 
-def execute(source: Path) -> nbformat.NotebookNode:
-    """The chapter of a .py file with the outputs of a fresh run."""
+def execute(source: Path, folder: Path) -> nbformat.NotebookNode:
+    """A chapter, given as .py, with the outputs of a fresh run in a folder."""
     notebook = paired(source)
     client = NotebookClient(
         notebook,
         timeout=TIMEOUT,
         kernel_name="python3",
         record_timing=False,
-        resources={"metadata": {"path": str(source.parent)}},
+        resources={"metadata": {"path": str(folder)}},
     )
     client.execute()
     for cell in notebook.cells:
@@ -68,7 +68,7 @@ def main() -> None:
     os.environ.setdefault("LABKD_DATA", str(ROOT / "data"))
     chosen = [Path(name).resolve() for name in sys.argv[1:]]
     for source in chosen or sorted((ROOT / "notebooks").glob("[0-9]*.py")):
-        notebook = execute(source)
+        notebook = execute(source, source.parent)
         nbformat.validate(notebook)
         # Written only when every cell has run: a failure keeps the old one.
         nbformat.write(notebook, source.with_suffix(".ipynb"))
