@@ -3,23 +3,19 @@ r"""
 
 A student is worth having if it is cheaper than its teacher, and "cheaper" has
 several meanings. `python -m labkd.costs` takes the teacher and the student of
-the course's [recipes](../labkd/arms.py) at the size that suits the device,
-and measures for each:
+the course's [recipes](../labkd/arms.py) at the size that suits the device, and
+measures:
 
-- **to keep**: parameters, and the bytes of its weights in single and in half
-  precision;
+- **to keep**: parameters, and bytes in single and in half precision;
 - **to compute**: multiply-adds an image, which no machine changes;
-- **to wait**: milliseconds an image, one image at a time and 128 together.
-  The models are measured in turn, a forward pass of one, a forward pass of
-  the other, so that a busy minute falls on both; the median of the passes
-  counts, and a CPU computes with one thread;
-- **to hold**: the most memory that the tensors of a forward pass fill at one
-  time, weights and images not included.
+- **to wait**: milliseconds an image, alone and in a batch of 128, the median
+  of forward passes of one model and the other in turn, so that a busy minute
+  falls on both; a CPU uses one thread;
+- **to hold**: the most that the tensors of a forward pass fill at one time,
+  weights and images not included.
 
-The result is one JSON file, `costs/<size>.json` among the
-[records](../labkd/records.py), with the machine, the versions, the commit,
-the date and the command. Weights are untrained: no number here depends on
-their values.
+The result is `costs/<size>.json` among the [records](../labkd/records.py).
+Weights are untrained: no number here depends on their values.
 """
 
 import argparse
@@ -27,24 +23,20 @@ import json
 import math
 import statistics
 import sys
-import tempfile
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
 from labkd.archives import CIFAR10_CLASSES
-from labkd.arms import SIZES, find
+from labkd.arms import find
 from labkd.building import build
 from labkd.outcomes import circumstances
 from labkd.pixels import native_bfloat16
 from labkd.records import RESULTS, write_whole
 from labkd.sources import ImageSet
+from labkd.weighing import in_turn, multiply_adds, peak_memory, weight
 
 MODELS = {
     "teacher": "teacher-resnet18-cifar10",
@@ -60,100 +52,16 @@ def path_of(size: str, results: Path = RESULTS) -> Path:
 
 def read(size: str, results: Path = RESULTS) -> dict:
     r"""
-    The costs at a size, as `measure` returned them, with their circumstances.
+    The costs at a size, by `measure`, with their circumstances.
 
-    Raises `FileNotFoundError` with the command that makes them when they are
-    not there.
+    Raises `FileNotFoundError` with the command that makes them.
     """
     path = path_of(size, results)
     if not path.is_file():
         raise FileNotFoundError(
-            f"no costs {path}; python -m labkd.costs --size {size} makes them"
+            f"no costs {path}; python -m labkd.costs makes the device's"
         )
     return json.loads(path.read_text("utf-8"))
-
-
-def weight(model: nn.Module) -> dict[str, int]:
-    r"""
-    What there is to keep of a model.
-
-    Returns `{"parameters", "float32_bytes", "float16_bytes"}`: how many
-    numbers are learned, and the bytes of all that is saved, buffers included.
-    """
-    saved = model.state_dict().values()
-    floats = sum(t.numel() for t in saved if t.is_floating_point())
-    rest = sum(t.nbytes for t in saved if not t.is_floating_point())
-    return {
-        "parameters": sum(p.numel() for p in model.parameters()),
-        "float32_bytes": 4 * floats + rest,
-        "float16_bytes": 2 * floats + rest,
-    }
-
-
-def multiply_adds(model: nn.Module, images: Tensor) -> int:
-    r"""
-    Multiply-adds of matrix products and convolutions in a forward pass.
-
-    * `images`: floating point, (batch, channels, height, width)
-    """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(images)
-    return counter.get_total_flops() // 2
-
-
-def peak_memory(forward: Callable[[], object], device: torch.device) -> int:
-    r"""
-    The most bytes that a forward pass has at one time, beyond those before.
-
-    * `forward`: without gradients; it has run before, so that nothing is set
-      up for the first time
-    * `device`: on a CPU every allocation of a tensor is read from PyTorch's
-      profiler, on a GPU its allocator keeps count
-    """
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        forward()
-        return torch.cuda.max_memory_allocated(device) - before
-    cpu = [ProfilerActivity.CPU]
-    with profile(activities=cpu, profile_memory=True) as profiler:
-        forward()
-    # The trace is the one place where allocations stand in their order.
-    with tempfile.TemporaryDirectory() as folder:
-        trace = Path(folder) / "trace.json"
-        profiler.export_chrome_trace(str(trace))
-        events = json.loads(trace.read_text("utf-8"))["traceEvents"]
-    events = [event for event in events if event.get("name") == "[memory]"]
-    now = most = 0
-    for event in sorted(events, key=lambda event: event["ts"]):
-        now += event["args"]["Bytes"]
-        most = max(most, now)
-    return most
-
-
-def in_turn(
-    sides: dict[str, Callable[[], object]], seconds: float
-) -> dict[str, list[float]]:
-    r"""
-    How long each side takes, measured in turn, again and again.
-
-    * `sides`: by name; a call is over when its work is
-    * `seconds`: after them no round starts; the first two always do
-
-    Returns the seconds of every call by side. What a first call has to set
-    up is not measured.
-    """
-    taken = {name: [] for name in sides}
-    for work in sides.values():
-        work()
-    deadline, rounds = time.monotonic() + seconds, 0
-    while rounds < 2 or time.monotonic() < deadline:
-        rounds += 1
-        for name, work in sides.items():
-            started = time.perf_counter()
-            work()
-            taken[name].append(time.perf_counter() - started)
-    return taken
 
 
 def measure(size: str, seconds: float, device: torch.device) -> dict:
@@ -233,8 +141,6 @@ def _parser() -> argparse.ArgumentParser:
         description="What teacher and student cost.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    size = "full" if torch.cuda.is_available() else "laptop"
-    parser.add_argument("--size", choices=SIZES, default=size)
     parser.add_argument(
         "--seconds", type=float, default=60.0, help="for each batch"
     )
@@ -252,14 +158,15 @@ def _record(options: argparse.Namespace) -> Path:
     # One thread of a CPU: how well a model uses several is another question.
     torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    size, seconds = options.size, options.seconds
+    size = "full" if device.type == "cuda" else "laptop"
+    seconds = options.seconds
     record = {
         "size": size,
         "seconds": seconds,
         "threads": 1,
         "models": measure(size, seconds, device),
         **circumstances(device, native_bfloat16(device)),
-        "command": f"python -m labkd.costs --size {size} --seconds {seconds}",
+        "command": f"python -m labkd.costs --seconds {seconds:g}",
     }
     return write_whole(record, path_of(size, options.results))
 
