@@ -68,7 +68,8 @@ torch.set_num_threads(1)  # quicker for networks this small
 # In code it is usually a convolution, in
 # [our library](../labkd/vit.py#VisionTransformer) too. If its stride is as
 # long as its window, each window *is* a patch, and kernel $j$ is row $j$ of
-# $E$. The cell holds one to the other.
+# $E$. The cell holds one to the other. It is the only convolution in the
+# network.
 #
 # The picture shows what the network gets: a digit of 8 by 8 pixels, cut into
 # a row of sixteen patches. Beside it, the same sixteen in another order.
@@ -132,11 +133,11 @@ plt.show()
 # Take three patches of a photograph of a truck, *wheel*, *door* and *sky*,
 # and $d = 4$. The wheel's query is $(2, 2, 0, 0)$:
 #
-# | | key | value | score | over $\sqrt 4$ | weight |
+# | | key | value | score | / $\sqrt 4$ | weight |
 # |---|---|---|---|---|---|
-# | wheel | (1, 1, 0, 0) | (1, 0) | 4 | 2 | 0.665 |
-# | door | (1, 0, 1, 0) | (0, 2) | 2 | 1 | 0.245 |
-# | sky | (0, 0, 1, 1) | (4, 4) | 0 | 0 | 0.090 |
+# | wheel | $(1,1,0,0)$ | $(1,0)$ | 4 | 2 | 0.665 |
+# | door | $(1,0,1,0)$ | $(0,2)$ | 2 | 1 | 0.245 |
+# | sky | $(0,0,1,1)$ | $(4,4)$ | 0 | 0 | 0.090 |
 #
 # It leaves with $0.665 \cdot (1, 0) + 0.245 \cdot (0, 2) + 0.090
 # \cdot (4, 4) = (1.025, 0.850)$. If the weights look familiar: they are
@@ -180,23 +181,23 @@ assert_close(output, F.scaled_dot_product_attention(Q, K, V))
 # $$
 #
 # and with a one-hot $A$ every entry is zero. Divide by $\sqrt d$, and the
-# variance is 1 for any $d$. (This is an argument about the start of
-# training. Nothing keeps trained queries at variance 1, or independent.)
+# variance is 1 for any $d$. The cell draws random queries and keys, and
+# prints the largest weight and the mean slope $A_i (1 - A_i)$, without the
+# root and with it. (It is an argument about the start of training. Nothing
+# keeps trained queries so.)
 
 # %%
 torch.manual_seed(0)
-print("   d  variance   largest weight   slope, mean of A (1 - A)")
+print("   d  variance   largest, scaled   slope, scaled")
 slopes = {}
 for d in (4, 64, 1024):
     Q, K = torch.randn(2, 300, 16, d)  # 16 tokens in 300 images
     raw = Q @ K.mT
     weights = [s.softmax(-1) for s in (raw, raw / math.sqrt(d))]
-    top = [a.max(-1).values.mean().item() for a in weights]
+    largest = [a.max(-1).values.mean().item() for a in weights]
     slopes[d] = [(a * (1 - a)).mean().item() for a in weights]
-    print(
-        f"{d:4}  {raw.var():8.1f}  {top[0]:.2f}, scaled {top[1]:.2f}", end=""
-    )
-    print(f"   {slopes[d][0]:.4f}, scaled {slopes[d][1]:.4f}")
+    numbers = (*largest, *slopes[d])
+    print(f"{d:4}  {raw.var():8.1f}", *(f"{x:8.4f}" for x in numbers))
     assert 0.95 < raw.var() / d < 1.05
 assert slopes[1024][0] < slopes[4][0] / 5
 assert 0.9 < slopes[1024][1] / slopes[4][1] < 1.1
@@ -456,14 +457,14 @@ nearness = paired_difference(near, far)
 print(f"neighbours minus the rest, in hundredths: {nearness}")
 pair = (cosine.mean(0) - 2 * torch.eye(16)).argmax().item()
 assert nearness.mean < 0
-assert pair == 12  # row 0, column 12: the corners on the left
+assert pair == 12  # of 256: places 0 and 12, the corners on the left
 
 # %% [markdown]
 # ## Where it looks
 #
 # The weights $A$ can be drawn: for one digit of each of five classes and
 # three of the students, how the class token spreads its attention over the
-# patches in the last block, averaged over heads. Dark is much.
+# patches in the last block, averaged over heads. Dark is a half or more.
 #
 # Is such a map the reason for an answer? Three things speak against it. By
 # the last block a token is no longer its patch: others
@@ -491,7 +492,7 @@ for label, column in enumerate(grid.T):
     first = (test[1] == label).nonzero()[0, 0]
     column[0].imshow(assembled(test[0][first].view(16, 2, 2)), cmap="gray_r")
     for axes, weights in zip(column[1:], maps[:3, first], strict=True):
-        axes.imshow(weights.view(4, 4), cmap="BuPu", vmin=0)
+        axes.imshow(weights.view(4, 4), cmap="BuPu", vmin=0, vmax=0.5)
 for axes in grid.flat:
     axes.set(xticks=[], yticks=[])
 plt.show()
@@ -573,8 +574,8 @@ with torch.no_grad():
 # <summary>Solution</summary>
 #
 # The wheel's weights in reverse, 0.090, 0.245, 0.665; it leaves with about
-# $(2.75, 3.15)$. Without the root they are chapter 2's at temperature 1,
-# 0.016, 0.117, 0.867, and it leaves with about $(3.48, 3.70)$.
+# $(2.751, 3.150)$. Without the root they are chapter 2's at temperature 1,
+# 0.016, 0.117, 0.867, and it leaves with about $(3.483, 3.702)$.
 #
 # </details>
 #

@@ -49,6 +49,7 @@ def test_no_page_types_a_measured_number(page):
         "We saw 87.65 there.",
         "The divergence was 0.432 at last.",
         "As others found ([2015](references.md#hinton2015)), 0.8765.",
+        "Section 2.1 and a score of 87.7.",
     ],
 )
 def test_the_guard_finds(sentence):
@@ -67,6 +68,7 @@ def test_the_guard_finds(sentence):
         "```\n87.65 % in 12 minutes\n```",
         "<!-- 87 % -->",
         "with its 95 % interval, nine degrees of freedom",
+        "Hinton et al., sections 4.3 and 87.7, and in Section 43.2.",
     ],
 )
 def test_the_guard_lets_pass(sentence):

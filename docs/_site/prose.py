@@ -28,6 +28,8 @@ CODE = re.compile(r"^(`{3,}).*?^\1|`[^`\n]+`", re.S | re.M)
 COMMENT = re.compile(r"<!--.*?-->", re.S)
 # How sure an interval is meant to be is chosen, not measured.
 LEVEL = re.compile(r"\d+(?:\.\d+)?\s*%\s+(?:confidence\s+)?interval")
+# Where in a paper; the number of a section may look like a score.
+PLACE = re.compile(r"\bsections?\s+\d[\d.]*\d(?:\s+and\s+\d[\d.]*\d)?", re.I)
 
 
 def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
@@ -39,7 +41,7 @@ def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
     scores = _written(records)
     found = []
     for paragraph in re.split(r"\n\s*\n", COMMENT.sub("", text)):
-        bare = LEVEL.sub("", CODE.sub("", paragraph))
+        bare = PLACE.sub("", LEVEL.sub("", CODE.sub("", paragraph)))
         if not CITED.search(bare):
             found += [match[0] for match in MEASURED.finditer(bare)]
         numbers = re.findall(r"(?<![\d.])\d+\.\d+(?!\d|\.\d)", bare)
