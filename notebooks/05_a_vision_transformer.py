@@ -73,7 +73,6 @@ torch.set_num_threads(1)  # quicker for networks this small
 #
 # The picture shows what the network gets: a digit of 8 by 8 pixels, cut into
 # a row of sixteen patches. Beside it, the same sixteen in another order.
-# Hold on to that one.
 
 
 # %%
@@ -104,7 +103,7 @@ order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
 
 shown = {"A": assembled(tiles), "B": assembled(tiles[order])}
 figure, axes = plt.subplot_mosaic("AB;CC", height_ratios=[5, 1])
-figure.set_size_inches(5, 3.2)
+figure.set_size_inches(3.3, 2.2)
 for name, picture in (shown | {"C": assembled(tiles, 16)}).items():
     axes[name].imshow(picture, cmap="gray_r")
     axes[name].set(xticks=[], yticks=[])
@@ -242,8 +241,10 @@ assert (moved - output).abs().max() > 0.1  # the order did change
 # each thinks about it.
 #
 # $$
-# x'_l = x_{l-1} + \operatorname{MSA}(\operatorname{LN}(x_{l-1})), \qquad
-# x_l = x'_l + \operatorname{MLP}(\operatorname{LN}(x'_l)) .
+# \begin{aligned}
+# x'_l &= x_{l-1} + \operatorname{MSA}(\operatorname{LN}(x_{l-1})) \\
+# x_l &= x'_l + \operatorname{MLP}(\operatorname{LN}(x'_l))
+# \end{aligned}
 # $$
 #
 # *Why add?* For [chapter 4's reason](04_the_teacher.ipynb#why-a-block-adds).
@@ -430,19 +431,19 @@ assert max(moved[True]) < min(moved[False])
 # that places close to each other end up with similar vectors: the plane,
 # rediscovered. And ours? Each small square belongs to one place, and shows
 # the cosine of its vector with those of all sixteen, averaged over the five
-# students. A student that had discovered the plane would show a dark spot
-# that fades with distance.
+# students. A student that had discovered the plane would show a spot of
+# purple that fades with distance.
 #
 # There is no such halo. Neighbours are on average even a little less alike
 # than other places, and the two most alike are corners, a whole side apart.
 # Twelve hundred digits have given each place a name, which is enough to read
 # digits. They have not told the network which places are neighbours.
 
-# %% fig_alt="Sixteen small maps, one for each place of the 4 by 4 grid, of the cosine similarity of its positional vector with those of all places. Each is dark at its own place; no halo of similar neighbours is to be seen around it, while the corners on the left resemble each other."
+# %% fig_alt="Sixteen small maps, one for each place of the 4 by 4 grid, of the cosine similarity of its positional vector with those of all places. Each is purple at its own place; no halo of similar neighbours is to be seen around it, while the corners on the left resemble each other."
 vectors = torch.stack([run.positions[0, 1:] for run in students[True]])
 unit = F.normalize(vectors.detach(), dim=-1)
 cosine = unit @ unit.mT  # (students, places, places)
-figure, grid = plt.subplots(4, 4, figsize=(4.4, 3.8))
+figure, grid = plt.subplots(4, 4, figsize=(3.3, 2.7))
 for axes, similar in zip(grid.flat, cosine.mean(0), strict=True):
     shown = axes.imshow(similar.view(4, 4), cmap="PuOr", vmin=-1, vmax=1)
     axes.set_xticks([]), axes.set_yticks([])
@@ -464,13 +465,14 @@ assert pair == 12  # of 256: places 0 and 12, the corners on the left
 #
 # The weights $A$ can be drawn: for one digit of each of five classes and
 # three of the students, how the class token spreads its attention over the
-# patches in the last block, averaged over heads. Dark is a half or more.
+# patches in the last block, averaged over heads. The full tone is a half or
+# more.
 #
 # Is such a map the reason for an answer? Three things speak against it. By
-# the last block a token is no longer its patch: others
-# have been mixed in. A weight says how much of a value is taken, not what
-# the value says. And students that do the same task look at different
-# places; the cell prints how much their maps agree.
+# the last block a token is no longer its patch: others are mixed in. A
+# weight says how much of a value is taken, not what the value says. And
+# students that do the same task look at different places; the cell prints
+# how much their maps agree.
 #
 # So test the map. Blank the patch that is looked at most, and count what is
 # still right. That hurts more than blanking a patch at random: the map is no
@@ -487,7 +489,7 @@ def looked_at(model):
 
 
 maps = torch.stack([looked_at(run) for run in students[True]])
-figure, grid = plt.subplots(4, 5, figsize=(5, 4))
+figure, grid = plt.subplots(4, 5, figsize=(3.3, 2.7))
 for label, column in enumerate(grid.T):
     first = (test[1] == label).nonzero()[0, 0]
     column[0].imshow(assembled(test[0][first].view(16, 2, 2)), cmap="gray_r")
