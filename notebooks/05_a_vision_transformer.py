@@ -103,7 +103,7 @@ order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
 
 shown = {"A": assembled(tiles), "B": assembled(tiles[order])}
 figure, axes = plt.subplot_mosaic("AB;CC", height_ratios=[5, 1])
-figure.set_size_inches(3.3, 2.2)
+figure.set_size_inches(5, 3.2)
 for name, picture in (shown | {"C": assembled(tiles, 16)}).items():
     axes[name].imshow(picture, cmap="gray_r")
     axes[name].set(xticks=[], yticks=[])
@@ -443,7 +443,7 @@ assert max(moved[True]) < min(moved[False])
 vectors = torch.stack([run.positions[0, 1:] for run in students[True]])
 unit = F.normalize(vectors.detach(), dim=-1)
 cosine = unit @ unit.mT  # (students, places, places)
-figure, grid = plt.subplots(4, 4, figsize=(3.3, 2.7))
+figure, grid = plt.subplots(4, 4, figsize=(4.4, 3.8))
 for axes, similar in zip(grid.flat, cosine.mean(0), strict=True):
     shown = axes.imshow(similar.view(4, 4), cmap="PuOr", vmin=-1, vmax=1)
     axes.set_xticks([]), axes.set_yticks([])
@@ -489,7 +489,7 @@ def looked_at(model):
 
 
 maps = torch.stack([looked_at(run) for run in students[True]])
-figure, grid = plt.subplots(4, 5, figsize=(3.3, 2.7))
+figure, grid = plt.subplots(4, 5, figsize=(5, 4))
 for label, column in enumerate(grid.T):
     first = (test[1] == label).nonzero()[0, 0]
     column[0].imshow(assembled(test[0][first].view(16, 2, 2)), cmap="gray_r")
