@@ -87,9 +87,9 @@ def test_every_arm_of_the_baseline_has_a_row():
     words = [row.split(" | ")[0].removeprefix("| ") for row in rows if row]
     assert words == [
         "the labels alone",
+        "the labels, with a token (the control)",
         "the teacher's soft labels",
         "the teacher's first choices",
-        "the labels, with a token (the control)",
     ]
 
 

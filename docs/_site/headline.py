@@ -12,6 +12,7 @@ MARKER = "<!-- headline -->"
 CENTRAL = "soft-vit_from_resnet18-cifar10"
 # The largest that has been recorded stands on the page.
 SIZES = ("full", "colab", "laptop")
+# In the order of their rows.
 LEARNED = {
     ("cross-entropy", False): "the labels alone",
     ("cross-entropy", True): "the labels, with a token (the control)",
@@ -36,9 +37,15 @@ def headline(found: list[dict]) -> str:
         and arm.difference
         and arm.records[0]["config"]["baseline"] == baseline.recipe
     ]
+    shown.sort(key=lambda arm: list(LEARNED).index(_lesson(arm)))
     return "\n".join(
         [_sentence(central, baseline), "", *_table(shown, arms, size), ""]
     )
+
+
+def _lesson(arm: comparisons.Arm) -> tuple[str, bool]:
+    config = arm.records[0]["config"]
+    return config["objective"], config["distillation_token"]
 
 
 def _sentence(central: comparisons.Arm, baseline: comparisons.Arm) -> str:
@@ -95,7 +102,7 @@ def _learned(
     size: str,
 ) -> str:
     config = arm.records[0]["config"]
-    words = LEARNED[config["objective"], config["distillation_token"]]
+    words = LEARNED[_lesson(arm)]
     teacher = arms.get((config["teacher"], size))
     if teacher:
         # Records older than this field are of all the images.
