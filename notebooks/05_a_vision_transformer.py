@@ -61,15 +61,14 @@ torch.set_num_threads(1)  # quicker for networks this small
 # %% [markdown]
 # ## Scissors
 #
-# An image of $C$ channels is cut into squares of $P$ by $P$ pixels. Each is
-# written as a list of $C P^2$ numbers, row by row, and one matrix $E$, the
+# An image of $c$ channels is cut into squares of $P$ by $P$ pixels. Each is
+# written as a list of $c P^2$ numbers, row by row, and one matrix $E$, the
 # same for all, turns the list into a vector of width $D$: a **token**.
 #
 # In code it is usually a convolution, in
 # [our library](../labkd/vit.py#VisionTransformer) too. If its stride is as
 # long as its window, each window *is* a patch, and kernel $j$ is row $j$ of
-# $E$. The cell holds one to the other. It is the only convolution in the
-# network.
+# $E$. The cell holds one to the other.
 #
 # The picture shows what the network gets: a digit of 8 by 8 pixels, cut into
 # a row of sixteen patches. Beside it, the same sixteen in another order.
@@ -364,7 +363,7 @@ with torch.no_grad():
 # digit. The last line is claim 3 in numbers. Shuffled test images change
 # nothing for that network. The other falls below it: it has learned to read
 # the places, and they mislead it. None of this says what positions are worth
-# on photographs; and the runs are short of what either arm could do.
+# on photographs.
 
 
 # %%
@@ -434,12 +433,12 @@ assert max(moved[True]) < min(moved[False])
 # students. A student that had discovered the plane would show a spot of
 # purple that fades with distance.
 #
-# There is no such halo. Neighbours are on average even a little less alike
-# than other places, and the two most alike are corners, a whole side apart.
+# There is no such halo. Neighbours are not found to be more alike than other
+# places (the cell asserts it, and prints which two places are most alike).
 # Twelve hundred digits have given each place a name, which is enough to read
 # digits. They have not told the network which places are neighbours.
 
-# %% fig_alt="Sixteen small maps, one for each place of the 4 by 4 grid, of the cosine similarity of its positional vector with those of all places. Each is purple at its own place; no halo of similar neighbours is to be seen around it, while the corners on the left resemble each other."
+# %% fig_alt="Sixteen small maps, one for each place of the 4 by 4 grid, of the cosine similarity of its positional vector with those of all places. Each is purple at its own place; no halo of similar neighbours is to be seen around it."
 vectors = torch.stack([run.positions[0, 1:] for run in students[True]])
 unit = F.normalize(vectors.detach(), dim=-1)
 cosine = unit @ unit.mT  # (students, places, places)
@@ -456,9 +455,9 @@ near = [100 * c[steps == 1].mean().item() for c in cosine]
 far = [100 * c[steps > 1].mean().item() for c in cosine]
 nearness = paired_difference(near, far)
 print(f"neighbours minus the rest, in hundredths: {nearness}")
-pair = (cosine.mean(0) - 2 * torch.eye(16)).argmax().item()
-assert nearness.mean < 0
-assert pair == 12  # of 256: places 0 and 12, the corners on the left
+pair = divmod((cosine.mean(0) - 2 * torch.eye(16)).argmax().item(), 16)
+print(f"most alike, counted from 0: places {pair[0]} and {pair[1]}")
+assert not (nearness.found and nearness.mean > 0)
 
 # %% [markdown]
 # ## Where it looks
@@ -477,8 +476,9 @@ assert pair == 12  # of 256: places 0 and 12, the corners on the left
 # So test the map. Blank the patch that is looked at most, and count what is
 # still right. That hurts more than blanking a patch at random: the map is no
 # fiction. But blank the patch with the most *ink*, for which nobody needs a
-# map, and between these two no difference was found. Without that control
-# the map would have had the credit.
+# map, and it hurts about as much: what lies between these two is small beside
+# what chance is behind. Without that control the map would have had the
+# credit.
 
 
 # %% fig_alt="Five test digits, 0 to 4, in the first row; below each, three 4 by 4 maps of the class token's attention in the last block, one for each of three students. The maps differ from student to student."
@@ -521,7 +521,7 @@ against_ink = paired_difference(by_map, by_ink)
 print(f"most looked at, minus a random patch: {against_chance}")
 print(f"most looked at, minus the most ink: {against_ink}")
 assert against_chance.found and against_chance.mean < 0
-assert not against_ink.found
+assert abs(against_ink.mean) < -against_chance.mean / 2
 
 # %% [markdown]
 # ## Why it needs more data, or a teacher
@@ -606,7 +606,7 @@ with torch.no_grad():
 #
 # **4. Scrambled digits.** Permute the patches of all images, training and
 # test alike, by `order`. Train the network with positions on them, and
-# chapter 1's CNN. Write down first what you expect.
+# chapter 1's CNN. What do you expect?
 #
 # <details markdown="1">
 # <summary>Solution</summary>
@@ -617,8 +617,8 @@ with torch.no_grad():
 #
 # </details>
 #
-# **5. A pattern found by looking.** The vectors of the two corners on the
-# left came out alike. Guess why, and test the guess properly.
+# **5. A pattern found by looking.** The vectors of two corners came out most
+# alike when this page was made. Guess why, and test the guess properly.
 #
 # <details markdown="1">
 # <summary>Solution</summary>
