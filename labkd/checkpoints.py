@@ -8,12 +8,38 @@ checkpoint ends, on a CPU, with the same bits as one that was never stopped.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    r"""
+    Keeps the files of a run to one command while it lasts.
+
+    * `path`: the file that shows it; a killed command lets go of it
+
+    Raises `BlockingIOError` when another command has it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise BlockingIOError(
+            f"another process is at this run: it holds {path}"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def snapshot(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from scipy.stats import t as student_t
+from scipy.special import stdtrit
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def paired_difference(
     differences = [a - b for a, b in zip(ours, theirs, strict=True)]
     count = len(differences)
     error = statistics.stdev(differences) / math.sqrt(count)
-    quantile = float(student_t.ppf(0.975, count - 1))
+    quantile = float(stdtrit(count - 1, 0.975))
     return PairedDifference(statistics.mean(differences), quantile * error)
 
 

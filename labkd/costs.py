@@ -1,10 +1,10 @@
 r"""
 # What a model costs
 
-A student is worth having if it is cheaper than its teacher, and "cheaper" has
-several meanings. `python -m labkd.costs` takes the teacher and the student of
-the course's [recipes](../labkd/arms.py) at the size that suits the device, and
-measures:
+A student is worth having if it is cheaper than its teacher, and there are
+several ways to be that. `python -m labkd.costs` takes the teacher and the
+student of the course's [recipes](../labkd/arms.py) at the size that suits the
+device, and measures:
 
 - **to keep**: parameters, and bytes in single and in half precision;
 - **to compute**: multiply-adds an image, which no machine changes;

@@ -8,6 +8,7 @@ interrupted run leaves the old ones as they were.
 """
 
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,8 +19,9 @@ from tqdm import tqdm
 
 from labkd import checkpoints, outcomes, records
 from labkd.building import build, some_of
+from labkd.checkpoints import claimed
 from labkd.data import load
-from labkd.launching import Run, claimed, tell, train
+from labkd.launching import Run, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
@@ -37,18 +39,29 @@ def run(run: Run, *, trial: bool = False) -> dict:
     same run; what `load` raises when data is missing.
     """
     accelerator = _accelerator()
-    with claimed(run, accelerator):
-        return _record(run, accelerator, trial)
-
-
-def _record(run: Run, accelerator: Accelerator, trial: bool) -> dict:
-    device = accelerator.device
     # What one process unpacks or downloads, the others find there.
     with accelerator.main_process_first():
-        whole = load(run.recipe.dataset, "train").to(device)
+        seen = _images(run, accelerator)
+    main = accelerator.is_main_process
+    with claimed(run.file("lock")) if main else nullcontext():
+        return _record(run, accelerator, trial, *seen)
+
+
+def _images(run: Run, accelerator: Accelerator) -> tuple[ImageSet, Normalise]:
+    whole = load(run.recipe.dataset, "train").to(accelerator.device)
     # Teacher and student read the same numbers, whatever each has seen.
     normalise = Normalise.of(whole.images)
-    images = some_of(whole, run.recipe.training_images)
+    return some_of(whole, run.recipe.training_images), normalise
+
+
+def _record(
+    run: Run,
+    accelerator: Accelerator,
+    trial: bool,
+    images: ImageSet,
+    normalise: Normalise,
+) -> dict:
+    device = accelerator.device
     teacher, source = _teacher(run, accelerator, images, normalise)
     model, kept = train(run, accelerator, images, normalise, teacher)
     started = time.perf_counter()
@@ -95,18 +108,16 @@ def build_table(run: Run) -> Path:
             f"a table is built by one process, not by "
             f"{accelerator.num_processes}"
         )
-    device = accelerator.device
-    whole = load(run.recipe.dataset, "train").to(device)
-    images = some_of(whole, run.recipe.training_images)
+    images, normalise = _images(run, accelerator)
     padding = run.recipe.padding
     path = run.teacher().table(run.recipe)
     table_of(
         _teacher_model(run, accelerator, images),
         images.images,
-        Normalise.of(whole.images),
+        normalise,
         padding=padding,
         path=path,
-        bfloat16=native_bfloat16(device),
+        bfloat16=native_bfloat16(accelerator.device),
         deadline=run.deadline,
         progress=lambda views: tqdm(views, disable=None, leave=False),
     )

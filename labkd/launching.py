@@ -11,14 +11,12 @@ import math
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from filelock import FileLock, Timeout
 from torch import nn
 from tqdm import tqdm
 
@@ -83,30 +81,6 @@ class Run:
             # Records of the package are made by asking for them.
             results=self.folder,
         )
-
-
-@contextmanager
-def claimed(run: Run, accelerator: Accelerator) -> Iterator[None]:
-    r"""
-    Keeps the files of a run to one command while it lasts.
-
-    Raises `BlockingIOError` when another command is at it; the claim of one
-    that was killed has died with it.
-    """
-    lock = FileLock(run.file("lock"))
-    try:
-        if accelerator.is_main_process:
-            run.file("lock").parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire(blocking=False)
-    except Timeout:
-        raise BlockingIOError(
-            f"another process is at {run.name}, seed {run.seed}, in "
-            f"{run.folder}"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def train(

@@ -440,14 +440,12 @@ for pair in (("argmax", "labels"), ("soft", "argmax")):
 sharper = compare("argmax", "labels", "nll")
 assert sharper.found and sharper.mean < 0
 assert not compare("argmax", "labels", "ece").found
-for ours, theirs in (
-    ("soft, 10k teacher", "labels"),
-    ("soft", "soft, 10k teacher"),
-):
+young = "soft, 10k teacher"
+for ours, theirs in ((young, "labels"), ("soft", young)):
     print(f"points, {ours} over {theirs}: {compare(ours, theirs)}")
-alone = compare("soft, 10k teacher", "labels")
+alone = compare(young, "labels")
 assert alone.found and alone.mean > 0
-assert not compare("soft", "soft, 10k teacher").found
+assert not compare("soft", young).found
 run = ("teacher-resnet18_10k-cifar10", "laptop", 0)
 theirs, its = (records.read(*of)["test"] for of in (teacher_run, run))
 print(f"teachers: {theirs['accuracy']:.1%}, 10k {its['accuracy']:.1%}")

@@ -1,6 +1,8 @@
 """Checkpoints: whole or not at all, and going on to the same bits."""
 
 import pickle
+import subprocess
+import sys
 from itertools import pairwise
 
 import pytest
@@ -10,7 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from labkd import checkpoints
-from labkd.checkpoints import restore, snapshot
+from labkd.checkpoints import claimed, restore, snapshot
 
 
 def parts(seed=0):
@@ -105,3 +107,36 @@ def test_a_checkpoint_cannot_run_code(tmp_path):
     torch.save({"model": Trap()}, path)
     with pytest.raises(ValueError, match="is damaged"):
         checkpoints.load(path)
+
+
+def test_a_run_is_one_commands_at_a_time(tmp_path):
+    path = tmp_path / "runs" / "one.lock"
+    with claimed(path):
+        with claimed(tmp_path / "two.lock"):
+            pass
+        with pytest.raises(BlockingIOError, match=str(path)), claimed(path):
+            pass
+    # Given back, also when the run fails.
+    with pytest.raises(KeyError), claimed(path):
+        raise KeyError
+    with claimed(path):
+        pass
+
+
+def test_the_claim_of_a_killed_run_dies_with_it(tmp_path):
+    path = tmp_path / "one.lock"
+    code = (
+        "import sys; from filelock import FileLock; lock ="
+        "FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        other.stdout.readline()
+        with pytest.raises(BlockingIOError), claimed(path):
+            pass
+        other.kill()
+    with claimed(path):
+        pass

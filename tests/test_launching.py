@@ -2,8 +2,6 @@
 
 import itertools
 import random
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -16,7 +14,7 @@ from labkd import launching
 from labkd.arms import find
 from labkd.building import some_of
 from labkd.data import load
-from labkd.launching import Run, claimed, tell, train
+from labkd.launching import Run, tell, train
 from labkd.outcomes import evaluate
 from labkd.pixels import Normalise, predict
 from labkd.recipes import change
@@ -174,46 +172,6 @@ def test_a_damaged_checkpoint_is_named(tmp_path):
     path.write_bytes(b"half of it")
     with pytest.raises(ValueError, match=f"{path.name} is damaged"):
         trained(run_in(tmp_path))
-
-
-def test_a_run_is_one_commands_at_a_time(tmp_path):
-    accelerator = Accelerator(cpu=True, mixed_precision="no")
-    run = run_in(tmp_path)
-    with claimed(run, accelerator):
-        with claimed(replace(run, seed=4), accelerator):
-            pass
-        told = f"at {SCRATCH}, seed 3"
-        with (
-            pytest.raises(BlockingIOError, match=told),
-            claimed(run, accelerator),
-        ):
-            pass
-    # Given back, also when the run fails.
-    with pytest.raises(KeyError), claimed(run, accelerator):
-        raise KeyError
-    with claimed(run, accelerator):
-        pass
-
-
-def test_the_claim_of_a_killed_run_dies_with_it(tmp_path):
-    run = run_in(tmp_path)
-    code = (
-        "import sys; from filelock import FileLock; lock ="
-        "FileLock(sys.argv[1]); lock.acquire(); print(flush=True); input()"
-    )
-    run.file("lock").parent.mkdir(parents=True)
-    with subprocess.Popen(
-        [sys.executable, "-c", code, run.file("lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as other:
-        other.stdout.readline()
-        accelerator = Accelerator(cpu=True, mixed_precision="no")
-        with pytest.raises(BlockingIOError), claimed(run, accelerator):
-            pass
-        other.kill()
-    with claimed(run, accelerator):
-        pass
 
 
 def test_files_of_another_recipe_or_seed_are_other_files(tmp_path):

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
@@ -30,6 +31,8 @@ ROOT = HERE.parent.parent
 PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
+# Half of what a page holds, and nothing in it to check or to search for.
+LISTING = re.compile(r'<div class="language-python highlight">.*?</div>', re.S)
 # nbconvert hands this filter to mkdocs-jupyter's template, which is ours.
 templateexporter.default_filters["sections"] = sections.of_notebook
 
@@ -74,6 +77,9 @@ def on_files(files, config):
         for problem in checks.notebook_problems(notebook)
     )
     for file, notebook in notebooks.items():
+        # MkDocs has resolved the links of our Markdown; mkdocs-jupyter would
+        # parse every chapter once more, a quarter of the build, to find none.
+        file._mkdocs_jupyter_mount = None
         # Readers edit the script that the notebook is paired with.
         file.edit_uri = file.edit_uri.removesuffix(".ipynb") + ".py"
         folder = file.dest_uri.removesuffix("index.html")
@@ -124,9 +130,10 @@ def on_page_markdown(markdown, page, config, files):
 
 def on_page_content(html, page, config, files):
     if isinstance(page.file, ModulePage):
-        source = (ROOT / page.file.src_uri).read_text("utf-8")
-        html = _number(html, sections.of_module(source))
+        html = _number(html, page.file.parts)
     html = PLAIN_TOKEN.sub(r"\1", html)
+    page.listings = LISTING.findall(html)
+    html = LISTING.sub("<!-- listing -->", html)
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
     problems = checks.html_problems(html)
@@ -158,6 +165,15 @@ def on_env(env, config, files):
     return env
 
 
+def on_page_context(context, page, config, nav):
+    """The search has read the page by now: the listings come back."""
+    listings = iter(page.listings)
+    page.content = re.sub(
+        "<!-- listing -->", lambda match: next(listings), page.content
+    )
+    return context
+
+
 def _refuse(problems) -> None:
     if problems := list(problems):
         raise PluginError("\n".join(problems))
@@ -186,17 +202,21 @@ def _module_files(path: Path, chapters, config) -> list[File]:
     _refuse(_module_problems(path, parts))
     title = parts[0].heading.removeprefix("# ")
     intro = parts[0].rows[0].prose.partition("\n\n")[0]
-    front = {
-        "title": title,
-        "description": re.sub(r"[*`$]", "", " ".join(intro.split())),
-    }
+    front = {"title": title, "description": _plain(intro)}
     template = _template().render(sections=parts)
     content = f"---\n{yaml.safe_dump(front)}---\n{unquote(template)}"
     uri = f"labkd/{path.name}"
     page = ModulePage.generated(config, uri, content=content)
+    page.parts = parts
     page.edit_uri = f"../{uri}"
     beside = f"labkd/{path.stem}/{path.name}"
     return [page, File.generated(config, beside, abs_src_path=str(path))]
+
+
+def _plain(prose: str) -> str:
+    """For an attribute: no marks, no addresses, no straight quotes."""
+    prose = re.sub(r"\[([^]]+)\]\([^)]*\)", r"\1", " ".join(prose.split()))
+    return re.sub(r'[*`$"]', "", prose)
 
 
 def _module_problems(path: Path, parts):
@@ -208,6 +228,7 @@ def _module_problems(path: Path, parts):
                 yield f"labkd/{path.name}, {row.prose[:40]!r}: {problem}"
 
 
+@cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE))
     environment.filters |= {
