@@ -66,7 +66,9 @@ def a_chapter():
     solution = "<details>\n<summary>Solution</summary>\n\n{}\n\n</details>"
     solution = solution.format("$i<j$ and `a->b`")
     drawn = v4.new_output("display_data", {"image/png": picture()})
-    said = v4.new_output("stream", name="stdout", text="sixteen\n\n`a`<b\n")
+    said = v4.new_output(
+        "stream", name="stdout", text="\x1b[1msixteen\n\n`a`<b\n"
+    )
     listed = v4.new_output("display_data", {"text/markdown": "- **bold**"})
     cells = [
         v4.new_markdown_cell("# First $T^2$\n\n" + text),
@@ -363,7 +365,7 @@ def test_a_module_is_at_most_12_kilobytes(site, path):
 
 def test_the_site_builds_in_ten_seconds(site):
     # Processor time, over all cores: other tests that run at the same time
-    # lengthen the wait, not the work.
+    # lengthen the wait, and the work only a little.
     assert site.seconds < 10
 
 
@@ -425,6 +427,7 @@ def test_search_has_one_clean_entry_for_each_section(sound_site):
     function = entries["labkd/one/#square"]["text"]
     assert "def square" not in function and "Twice the same" in function
     listing = (target / page / "index.html").read_text("utf-8")
+    assert "<pre>sixteen" in listing
     assert listing.count('<pre><code><span class="kn">from</span>') == 1
 
 

@@ -4,9 +4,10 @@ import os
 import re
 import tomllib
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import checks
 import formulas
@@ -19,8 +20,6 @@ import usage
 import yaml
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
-from nbconvert.exporters import templateexporter
-from nbconvert.filters import strip_ansi
 
 from labkd import records
 
@@ -33,12 +32,10 @@ PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
 ADDRESS = "REPOSITORY_ADDRESS"
 # Half of what a page holds, and nothing in it to check or to search for.
 LISTING = re.compile(r'<div class="language-python highlight">.*?</div>', re.S)
-# nbconvert hands this filter to mkdocs-jupyter's template, which is ours.
-templateexporter.default_filters["sections"] = sections.of_notebook
 
 
-class ModulePage(File):
-    """A module's source as a page, so that links to it are checked."""
+class SourcePage(File):
+    """A notebook or a module as a page, so that links to it are checked."""
 
     def is_documentation_page(self) -> bool:
         return True
@@ -65,31 +62,27 @@ def on_config(config):
 
 
 def on_files(files, config):
-    """Adds the modules, the figures, the records and KaTeX's files."""
+    """Adds chapters, modules, figures, records and KaTeX's files."""
     notebooks = {
-        file: nbformat.read(file.abs_src_path, as_version=4)
-        for file in files
-        if file.src_uri.endswith(".ipynb")
+        path: nbformat.read(path, as_version=4)
+        for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
     }
     _refuse(
-        f"{file.src_uri}: {problem}"
-        for file, notebook in notebooks.items()
+        f"notebooks/{path.name}: {problem}"
+        for path, notebook in notebooks.items()
         for problem in checks.notebook_problems(notebook)
     )
-    for file, notebook in notebooks.items():
-        # MkDocs has resolved the links of our Markdown; mkdocs-jupyter would
-        # parse every chapter once more, a quarter of the build, to find none.
-        file._mkdocs_jupyter_mount = None
-        # Readers edit the script that the notebook is paired with.
-        file.edit_uri = file.edit_uri.removesuffix(".ipynb") + ".py"
-        folder = file.dest_uri.removesuffix("index.html")
-        for name, png in sections.figures(notebook).items():
-            files.append(File.generated(config, folder + name, content=png))
+    modules = [
+        path
+        for path in sorted((ROOT / "labkd").glob("*.py"))
+        if not path.name.startswith("__")
+    ]
     chapters = _chapters(notebooks)
-    for path in sorted((ROOT / "labkd").glob("*.py")):
-        if not path.name.startswith("__"):
-            for file in _module_files(path, chapters, config):
-                files.append(file)
+    for file in chain(
+        *(_chapter_files(*pair, config) for pair in notebooks.items()),
+        *(_module_files(path, chapters, config) for path in modules),
+    ):
+        files.append(file)
     results = ROOT / "labkd" / "results"
     published = [*records_table.read(results), *records_table.grids(results)]
     for name in published:
@@ -105,11 +98,6 @@ def on_files(files, config):
 
 def on_page_markdown(markdown, page, config, files):
     source = page.file.src_uri
-    if source.endswith(".ipynb"):
-        notebook = nbformat.read(page.file.abs_src_path, as_version=4)
-        page.meta.update(notebook["metadata"]["labkd"])
-        # After our template's result nbconvert appends a stylesheet.
-        return unquote(markdown.partition("<style>")[0])
     if source.endswith(".md"):
         if records_table.MARKER in markdown:
             results = ROOT / "labkd" / "results"
@@ -129,7 +117,7 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    if isinstance(page.file, ModulePage):
+    if page.file.src_uri.endswith(".py"):
         html = _number(html, page.file.parts)
     html = PLAIN_TOKEN.sub(r"\1", html)
     page.listings = LISTING.findall(html)
@@ -182,13 +170,26 @@ def _refuse(problems) -> None:
 def _chapters(notebooks) -> dict[tuple[str, str], list[str]]:
     """Links to the chapters that use a (module, function), in order."""
     found: dict[tuple[str, str], list[str]] = {}
-    for file, notebook in sorted(
-        notebooks.items(), key=lambda pair: pair[0].src_uri
-    ):
+    for path, notebook in notebooks.items():
         title = notebook["metadata"]["labkd"]["title"]
+        link = f"[{title}](../notebooks/{path.name})"
         for use in usage.used_by(notebook):
-            found.setdefault(use, []).append(f"[{title}](../{file.src_uri})")
+            found.setdefault(use, []).append(link)
     return found
+
+
+def _chapter_files(path: Path, notebook, config) -> list[File]:
+    about = notebook["metadata"]["labkd"]
+    front = {key: about[key] for key in ("title", "description")}
+    parts = sections.of_notebook(notebook)
+    page, beside = _page_of(path, front, parts, config)
+    # Readers edit the script that the notebook is paired with.
+    page.edit_uri = page.edit_uri.removesuffix(".ipynb") + ".py"
+    figures = [
+        File.generated(config, f"notebooks/{path.stem}/{name}", content=png)
+        for name, png in sections.figures(notebook).items()
+    ]
+    return [page, beside, *figures]
 
 
 def _module_files(path: Path, chapters, config) -> list[File]:
@@ -203,13 +204,18 @@ def _module_files(path: Path, chapters, config) -> list[File]:
     title = parts[0].heading.removeprefix("# ")
     intro = parts[0].rows[0].prose.partition("\n\n")[0]
     front = {"title": title, "description": _plain(intro)}
-    template = _template().render(sections=parts)
-    content = f"---\n{yaml.safe_dump(front)}---\n{unquote(template)}"
-    uri = f"labkd/{path.name}"
-    page = ModulePage.generated(config, uri, content=content)
+    return _page_of(path, front, parts, config)
+
+
+def _page_of(path: Path, front: dict, parts, config) -> list[File]:
+    """A page, and the file that it shows beside it, to be downloaded."""
+    uri = path.relative_to(ROOT).as_posix()
+    text = _template().render(sections=parts)
+    content = f"---\n{yaml.safe_dump(front)}---\n{text}"
+    page = SourcePage.generated(config, uri, content=content)
     page.parts = parts
     page.edit_uri = f"../{uri}"
-    beside = f"labkd/{path.stem}/{path.name}"
+    beside = f"{path.parent.name}/{path.stem}/{path.name}"
     return [page, File.generated(config, beside, abs_src_path=str(path))]
 
 
@@ -231,10 +237,6 @@ def _module_problems(path: Path, parts):
 @cache
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE))
-    environment.filters |= {
-        "strip_ansi": strip_ansi,
-        "sections": sections.of_notebook,
-    }
     return environment.get_template("page.md.j2")
 
 

@@ -14,6 +14,8 @@ from annotate import annotate
 from whole_functions import whole_function
 
 HEADING = re.compile(r"(#{1,6}) [^\n]*")
+# What a terminal takes for a colour.
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # In the repository docs/ is a folder, on the site it is the root.
 TO_DOCS = re.compile(r"\]\(\.\./docs/")
 DETAILS = re.compile(
@@ -182,7 +184,8 @@ def _add_code(row: Row, cell: dict, tags) -> None:
 
 def _output(out: dict) -> Output:
     if out["output_type"] == "stream":
-        return Output("text", out["text"], stream=out["name"])
+        text = COLOUR.sub("", out["text"])
+        return Output("text", text, stream=out["name"])
     data = out.get("data", {})
     if png := data.get("image/png"):
         # Width and height stand at a fixed place in a PNG; figures are drawn
