@@ -30,6 +30,8 @@ ROOT = HERE.parent.parent
 PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
+# Where white space is text.
+LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
 # Half of what a page holds, and nothing in it to check or to search for.
 LISTING = re.compile(r'<div class="language-python highlight">.*?</div>', re.S)
 
@@ -160,6 +162,13 @@ def on_page_context(context, page, config, nav):
         "<!-- listing -->", lambda match: next(listings), page.content
     )
     return context
+
+
+def on_post_page(output, page, config):
+    """The theme's templates are indented for their authors."""
+    parts = LISTED.split(output)
+    parts[::2] = [re.sub(r"\n\s+", "\n", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def _refuse(problems) -> None:
