@@ -18,7 +18,6 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_digits
 from torch import Tensor
-from torchvision import datasets
 from tqdm import tqdm
 
 from labkd import checkpoints
@@ -106,6 +105,10 @@ def fashion_mnist(root: Path, train: bool, download: bool) -> ImageSet:
     Looked for where torchvision puts them, in `root` itself, and where
     Debian's package does. Raises `FileNotFoundError` when they are nowhere.
     """
+    # Imported where it is used: it takes seconds, and the digits, which most
+    # chapters begin with, need none of it.
+    from torchvision import datasets
+
     ours = root / "FashionMNIST" / "raw"
     places = (ours, root / "fashion-mnist", root, DEBIAN_FASHION_MNIST)
     stem = "train" if train else "t10k"
@@ -129,6 +132,8 @@ def image_folder(folder: Path, source: str = "folder") -> ImageSet:
     Raises `FileNotFoundError` for a folder without images, `ValueError`
     naming the first image whose size differs.
     """
+    from torchvision import datasets
+
     listing = datasets.ImageFolder(folder)
     decoded, size = [], None
     files = tqdm(listing.samples, folder.name, disable=None, leave=False)
@@ -147,6 +152,8 @@ def image_folder(folder: Path, source: str = "folder") -> ImageSet:
 
 
 def _original_cifar10(root: Path, train: bool, download: bool) -> ImageSet:
+    from torchvision import datasets
+
     try:
         original = datasets.CIFAR10(root, train=train, download=download)
     except RuntimeError as error:

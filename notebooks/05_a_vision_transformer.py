@@ -374,9 +374,9 @@ def trained(with_positions, learning_rate, seed):
         model.positions.requires_grad_(False).zero_()
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(parameters, learning_rate, fused=True)
-    schedule = OneCycleLR(optimizer, learning_rate, total_steps=200)
+    schedule = OneCycleLR(optimizer, learning_rate, total_steps=120)
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(200):
+    for _ in range(120):
         batch = torch.randint(len(patches), (64,), generator=generator)
         loss = F.cross_entropy(model(patches[batch]), labels[batch])
         optimizer.zero_grad()

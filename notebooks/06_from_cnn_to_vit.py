@@ -270,7 +270,6 @@ print(f"difference in points: {gain}")
 # in Colab say, it also runs one pair itself, larger, at the `colab` size.
 
 # %%
-teacher_run = ("teacher-resnet18-cifar10", "laptop", 0)
 recipes = {
     "labels": "scratch-vit-cifar10",
     "soft": "soft-vit_from_resnet18-cifar10",
@@ -406,6 +405,7 @@ def agreement(record, said):
     return (answers == said).double().mean().item()
 
 
+teacher_run = ("teacher-resnet18-cifar10", "laptop", 0)
 said = beside(teacher_run, "logits")["test"].argmax(1)
 judged = {
     name: {s: arm.scores(s) for s in ("accuracy", "nll", "ece")}

@@ -429,7 +429,7 @@ def soft(z, labels, v, ratio):
     return (F.cross_entropy(z, labels) + lesson) / (1 + ratio)
 
 
-ratios, softened = (0.0, 1e-3, 1e-2, 0.1, 1.0, 10.0), {}
+ratios, softened = (0.0, 1e-3, 0.1, 1.0, 10.0), {}
 for ratio in ratios:
     run = partial(student_run, perceptron, 50, partial(soft, ratio=ratio))
     students = tuned_runs(run, (1e-2, 3e-2, 1e-1), trials=2, seeds=10)
@@ -439,7 +439,7 @@ for ratio, gain in gains.items():
     print(f"r = {ratio:<5g}  {gain}")
 
 
-# %% fig_alt="Gain in test accuracy over labels alone, with 95 percent intervals, for five weights of the soft loss on a logarithmic axis: zero at a thousandth, clearly positive from a tenth on."
+# %% fig_alt="Gain in test accuracy over labels alone, with 95 percent intervals, for four weights of the soft loss on a logarithmic axis: zero at a thousandth, clearly positive from a tenth on."
 figure, axes = plt.subplots(figsize=(5, 2.8))
 axes.axhline(0, color=figures.OTHER)
 means = [gain.mean for gain in gains.values()]
@@ -447,7 +447,7 @@ widths = [gain.half_width for gain in gains.values()]
 style = {"color": figures.CORRECT, "capsize": 4}
 axes.errorbar(ratios[1:], means, widths, fmt="o", **style)
 axes.set(xscale="log", xlabel="weight of the soft loss, $r$")
-axes.set_xticks(ratios[1:], ["1/1000", "1/100", "1/10", "1", "10"])
+axes.set_xticks(ratios[1:], ["1/1000", "1/10", "1", "10"])
 axes.minorticks_off()
 axes.set_ylabel("points over labels alone")
 plt.show()
