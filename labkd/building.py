@@ -11,13 +11,19 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
+from labkd import vgg
+from labkd.cross_quality import FewerPixels
 from labkd.distillation_token import hard_distillation_loss, token_loss
-from labkd.recipes import Recipe
+from labkd.mutual_learning import Cohort, mutual_learning_loss
+from labkd.recipes import MUTUAL, Recipe
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
 from labkd.sources import ImageSet
 from labkd.teachers import Objective
+from labkd.virtual_teacher import virtual_teacher_loss
 from labkd.vit import VisionTransformer
+
+PLAIN = {"large_cnn": vgg.large_cnn, "small_cnn": vgg.small_cnn}
 
 
 def some_of(images: ImageSet, count: int) -> ImageSet:
@@ -43,8 +49,28 @@ def some_of(images: ImageSet, count: int) -> ImageSet:
 
 
 def build(recipe: Recipe, images: ImageSet) -> nn.Module:
-    r"""The untrained model of a recipe, sized for the data and beside it."""
+    r"""
+    The untrained model of a recipe, sized for the data and beside it.
+
+    The first of a cohort has the initial values of a model that is alone.
+    Raises `ValueError` when the model cannot see images of this size.
+    """
+    students = [_one(recipe, images) for _ in range(recipe.cohort)]
+    model = Cohort(students) if len(students) > 1 else students[0]
+    device = images.images.device
+    return model.to(device, memory_format=torch.channels_last)
+
+
+def _one(recipe: Recipe, images: ImageSet) -> nn.Module:
     _, channels, side, _ = images.images.shape
+    if side % recipe.shrink:
+        raise ValueError(f"shrink={recipe.shrink} does not divide {side}")
+    side //= recipe.shrink
+    if recipe.architecture in PLAIN and side != vgg.SIDE:
+        raise ValueError(
+            f"{recipe.architecture} is for {vgg.SIDE} x {vgg.SIDE} pixels, "
+            f"got {side} x {side}"
+        )
     sizes = {"num_classes": len(images.class_names), "in_channels": channels}
     if recipe.architecture == "vit":
         model = VisionTransformer(
@@ -58,10 +84,11 @@ def build(recipe: Recipe, images: ImageSet) -> nn.Module:
             drop_path=recipe.drop_path,
             **sizes,
         )
+    elif recipe.architecture in PLAIN:
+        model = PLAIN[recipe.architecture](**sizes)
     else:
         model = ResNet(recipe.architecture, width=recipe.width, **sizes)
-    device = images.images.device
-    return model.to(device, memory_format=torch.channels_last)
+    return FewerPixels(model, recipe.shrink) if recipe.shrink > 1 else model
 
 
 def optimizer_of(
@@ -112,9 +139,21 @@ def objective_of(recipe: Recipe) -> Objective:
     The loss of a recipe: what the model returns, teacher_logits, labels.
 
     A model with a distillation token returns two logits. Without a teacher
-    both heads learn the labels, each with half the weight: the control.
+    both heads learn the labels, each with half the weight: the control. A
+    cohort returns as many as it has students, whose losses are summed.
     """
     weight = recipe.teacher_weight
+    if recipe.objective in MUTUAL:
+        ensemble = recipe.objective == "mutual-ensemble"
+        return partial(_mutual, weight=weight, ensemble=ensemble)
+    if recipe.objective == "virtual":
+        return partial(
+            _virtual,
+            weight=weight,
+            temperature=recipe.temperature,
+            correct_probability=recipe.correct_probability,
+            smooth_teacher=recipe.smooth_teacher,
+        )
     if recipe.objective == "soft":
         return partial(
             distillation_loss,
@@ -132,6 +171,15 @@ def _token(outputs, teacher_logits, labels, *, teacher_weight) -> Tensor:
     return token_loss(
         *outputs, teacher_logits, labels, teacher_weight=teacher_weight
     )
+
+
+def _mutual(outputs, teacher_logits, labels, **settings) -> Tensor:
+    # Each student has its own loss and gradient: the sum keeps them apart.
+    return mutual_learning_loss(outputs, labels, **settings).sum()
+
+
+def _virtual(outputs, teacher_logits, labels, **settings) -> Tensor:
+    return virtual_teacher_loss(outputs, labels, **settings)
 
 
 def _labels_alone(outputs, teacher_logits, labels) -> Tensor:

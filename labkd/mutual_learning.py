@@ -10,9 +10,31 @@ $K$, and $w$ the weight of its peers.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from labkd.soft_targets import distillation_loss
+
+
+class Cohort(nn.Module):
+    r"""
+    Students that are trained in one step, and judged one by one.
+
+    Zhang et al. (2018) update the students in turn; here all of them answer
+    first, so that every peer is the one of the step before, whatever its
+    place in the list.
+
+    * `students`: models of the same input and the same classes
+    """
+
+    def __init__(self, students: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.students = nn.ModuleList(students)
+
+    def forward(self, pixels: Tensor) -> list[Tensor] | Tensor:
+        r"""Logits of all in training, of the first in evaluation."""
+        if not self.training:
+            return self.students[0](pixels)
+        return [student(pixels) for student in self.students]
 
 
 def mutual_learning_loss(

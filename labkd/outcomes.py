@@ -23,6 +23,7 @@ from labkd.calibration import (
     expected_calibration_error,
     negative_log_likelihood,
 )
+from labkd.mutual_learning import Cohort
 from labkd.pixels import Normalise, predict
 from labkd.vit import VisionTransformer, joint_log_probabilities
 
@@ -43,13 +44,20 @@ def answer(
     model: nn.Module, images: Tensor, normalise: Normalise
 ) -> dict[str, Tensor]:
     r"""
-    A model's logits, and those of its two heads if it has two.
+    A model's logits, and those of its heads or its peers if it has any.
 
     * `images`: uint8, shape (images, channels, height, width)
 
     Returns float32 of shape (images, classes): `together`, which is what the
-    model predicts by, and, of a distilled transformer, `class` and `token`.
+    model predicts by, and, of a distilled transformer, `class` and `token`;
+    of a cohort, whose first student speaks for it, `student 1` and so on.
     """
+    if isinstance(model, Cohort):
+        first, *peers = (
+            predict(student, images, normalise) for student in model.students
+        )
+        names = (f"student {k}" for k in range(1, len(peers) + 1))
+        return {"together": first, **dict(zip(names, peers, strict=True))}
     if not getattr(model, "distillation_head", None):
         return {"together": predict(model, images, normalise)}
     both = predict(_HeadsApart(model), images, normalise)

@@ -14,7 +14,10 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields, replace
 
-OBJECTIVES = ("cross-entropy", "soft", "argmax", "token")
+# Objectives that ask a teacher, and those that need none.
+TAUGHT = ("soft", "argmax", "token")
+MUTUAL = ("mutual", "mutual-ensemble")
+OBJECTIVES = ("cross-entropy", *TAUGHT, *MUTUAL, "virtual")
 # What was planned about the runs, and changes none of them.
 PLAN = ("learning_rates", "seeds", "baseline")
 
@@ -27,8 +30,11 @@ class Recipe:
     * `dataset`: a name or folder that `data.load` takes
     * `training_images`: use so many, evenly from all classes; 0 for all
     * `padding`: pixels around the image before the random crop
-    * `architecture`: a layout of `resnet.LAYOUTS`, or `vit`
+    * `architecture`: a layout of `resnet.LAYOUTS`, `vit`, or `large_cnn` or
+      `small_cnn` of `vgg`, which have a width of their own
     * `width`: channels after the stem, or numbers a token
+    * `shrink`: the model sees so many times fewer pixels to a side
+    * `cohort`: so many models of the recipe learn together
     * `patch_size`, `depth`, `heads`, `mlp_ratio`, `distillation_token`,
       `drop_path`: as `VisionTransformer` takes them; `vit` alone uses them
     * `epochs`, `batch_size`: the budget
@@ -41,7 +47,10 @@ class Recipe:
     * `objective`: one of `OBJECTIVES`
     * `teacher`: the recipe of the teacher, or nothing
     * `temperature`: $T$ of soft targets
-    * `teacher_weight`: in 0 .. 1, of the teacher's term in the loss
+    * `teacher_weight`: in 0 .. 1, of the term of the teacher, virtual or
+      not, or of the peers
+    * `correct_probability`, `smooth_teacher`: as `virtual_teacher_loss`
+      takes them
     * `mixup`: blend images in pairs, the same for teacher and student
     * `learning_rates`: the grid, judged on the validation split
     * `seeds`: how many runs are recorded, paired across recipes by seed
@@ -65,6 +74,8 @@ class Recipe:
     mlp_ratio: float = 4.0
     distillation_token: bool = False
     drop_path: float = 0.0
+    shrink: int = 1
+    cohort: int = 1
     optimizer: str = "sgd"
     annealing: str = "linear"
     clip_norm: float = 0.0
@@ -72,6 +83,8 @@ class Recipe:
     teacher: str = ""
     temperature: float = 1.0
     teacher_weight: float = 0.0
+    correct_probability: float = 0.9
+    smooth_teacher: bool = False
     mixup: bool = False
     learning_rates: tuple[float, ...] = ()
     seeds: int = 1
@@ -105,11 +118,12 @@ def change(recipe: Recipe, settings: list[str]) -> Recipe:
 def check(recipe: Recipe) -> None:
     r"""Raises `ValueError` for a recipe that cannot be run."""
     positive = ("width", "epochs", "batch_size", "patch_size", "depth")
-    shares = ("momentum", "drop_path", "teacher_weight")
+    positive += ("heads", "seeds", "shrink", "cohort")
+    shares = ("momentum", "drop_path", "teacher_weight", "correct_probability")
     for key, value in asdict(recipe).items():
         if not isinstance(value, int | float):
             continue
-        least = 1 if key in positive + ("heads", "seeds") else 0
+        least = 1 if key in positive else 0
         if not least <= value < math.inf:
             raise ValueError(
                 f"{key} must be finite and at least {least}, got {value}"
@@ -132,7 +146,7 @@ def check(recipe: Recipe) -> None:
 
 def _check_objective(recipe: Recipe) -> None:
     objective, token = recipe.objective, recipe.distillation_token
-    if (objective == "cross-entropy") == bool(recipe.teacher):
+    if (objective in TAUGHT) != bool(recipe.teacher):
         raise ValueError(
             f"objective {objective!r} does not go with teacher "
             f"{recipe.teacher!r}"
@@ -141,17 +155,22 @@ def _check_objective(recipe: Recipe) -> None:
         raise ValueError(f"{recipe.architecture} has no distillation token")
     if objective == "token" and not token:
         raise ValueError("objective 'token' needs distillation_token=true")
-    if objective in ("soft", "argmax") and token:
+    if objective not in ("token", "cross-entropy") and token:
         raise ValueError(
             f"objective {objective!r} is for one head, not for two: it needs "
             "distillation_token=false"
         )
-    if objective == "soft" and not recipe.temperature:
+    if (objective in MUTUAL) != (recipe.cohort > 1):
+        raise ValueError(
+            f"objective {objective!r} does not go with cohort={recipe.cohort}"
+        )
+    if objective in ("soft", "virtual") and not recipe.temperature:
         raise ValueError("temperature must be above 0, got 0.0")
     # The labels of a blend are nobody's: only a teacher can be asked.
-    if recipe.mixup and recipe.teacher_weight < 1:
+    if recipe.mixup and (not recipe.teacher or recipe.teacher_weight < 1):
         raise ValueError(
-            "mixup=true needs teacher_weight=1, got "
+            "mixup=true needs a teacher and teacher_weight=1, got "
+            f"teacher {recipe.teacher!r} and "
             f"teacher_weight={recipe.teacher_weight}"
         )
 

@@ -8,7 +8,9 @@ import torch.nn.functional as F
 
 from labkd.arms import find
 from labkd.building import build, objective_of, optimizer_of, some_of
+from labkd.cross_quality import FewerPixels
 from labkd.data import load
+from labkd.mutual_learning import Cohort
 from labkd.soft_targets import distillation_loss
 from labkd.vit import VisionTransformer
 
@@ -17,6 +19,7 @@ SOFT = find("soft-vit_from_resnet18-cifar10", "laptop")
 ARGMAX = find("argmax-vit_from_resnet18-cifar10", "laptop")
 TOKEN = find("token-vit_from_resnet18-cifar10", "laptop")
 CONTROL = find("control-vit-cifar10", "laptop")
+MUTUAL = replace(SCRATCH, objective="mutual", cohort=3, teacher_weight=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,41 @@ def test_a_model_fits_its_images(digits):
     assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
     teacher = build(find("teacher-resnet18-digits", "laptop"), digits)
     assert teacher(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+
+
+def test_a_cohort_begins_with_the_model_that_is_alone(digits):
+    torch.manual_seed(3)
+    alone = build(SCRATCH, digits)
+    torch.manual_seed(3)
+    cohort = build(MUTUAL, digits)
+    assert isinstance(cohort, Cohort) and len(cohort.students) == 3
+    first, second, _ = cohort.students
+    for name, value in alone.state_dict().items():
+        assert torch.equal(first.state_dict()[name], value)
+    assert not torch.equal(first.head.weight, second.head.weight)
+    pixels = torch.randn(2, 1, 8, 8)
+    torch.testing.assert_close(cohort.eval()(pixels), alone.eval()(pixels))
+    assert [z.shape for z in cohort.train()(pixels)] == 3 * [(2, 10)]
+
+
+def test_a_student_may_see_fewer_pixels(digits):
+    model = build(replace(SCRATCH, shrink=2), digits)
+    assert isinstance(model, FewerPixels)
+    # Patches of 2 x 2 of what was 8 x 8, and the class token.
+    assert model.student.positions.shape[1] == 4 + 1
+    assert model(torch.zeros(2, 1, 8, 8)).shape == (2, 10)
+    with pytest.raises(ValueError, match="shrink=3 does not divide 8"):
+        build(replace(SCRATCH, shrink=3), digits)
+
+
+@pytest.mark.parametrize("architecture", ["large_cnn", "small_cnn"])
+def test_plain_networks_are_for_larger_images(architecture, digits):
+    recipe = replace(SCRATCH, architecture=architecture)
+    with pytest.raises(ValueError, match="32 x 32 pixels, got 8 x 8"):
+        build(recipe, digits)
+    larger = replace(digits, images=digits.images.repeat(1, 1, 4, 4))
+    logits = build(recipe, larger).eval()(torch.zeros(2, 1, 32, 32))
+    assert logits.shape == (2, 10)
 
 
 def test_weight_decay_is_for_the_matrices_alone(digits):
@@ -148,3 +186,35 @@ class TestObjectives:
         ours = objective_of(CONTROL)(both, None, self.labels)
         halves = sum(F.cross_entropy(z, self.labels) for z in both) / 2
         torch.testing.assert_close(ours.double(), halves, rtol=1e-5, atol=1e-6)
+
+    @pytest.mark.parametrize("objective", ["mutual", "mutual-ensemble"])
+    def test_mutual(self, objective):
+        recipe = replace(MUTUAL, objective=objective)
+        cohort = (self.student, self.token, self.teacher)
+        ours = objective_of(recipe)(cohort, None, self.labels)
+        beliefs = torch.stack([z.softmax(1) for z in cohort])
+        total = 0.0
+        for k, z in enumerate(cohort):
+            peers = beliefs[[other for other in range(3) if other != k]]
+            if objective == "mutual-ensemble":
+                peers = peers.mean(0, keepdim=True)
+            kl = (peers * (peers / beliefs[k]).log()).sum(2).mean()
+            total += 0.7 * F.cross_entropy(z, self.labels) + 0.3 * kl
+        torch.testing.assert_close(ours, total)
+
+    def test_virtual(self):
+        recipe = replace(
+            SCRATCH,
+            objective="virtual",
+            teacher_weight=0.4,
+            temperature=2.0,
+            correct_probability=0.8,
+        )
+        ours = objective_of(recipe)(self.student, None, self.labels)
+        p = torch.full((6, 10), 0.2 / 9, dtype=torch.float64)
+        p[range(6), self.labels] = 0.8
+        kl = (p * (p / (self.student / 2).softmax(1)).log()).sum(1).mean()
+        hard = F.cross_entropy(self.student, self.labels)
+        torch.testing.assert_close(
+            ours, 0.6 * hard + 0.4 * 4 * kl, rtol=1e-5, atol=1e-6
+        )

@@ -246,6 +246,17 @@ def test_both_heads_are_judged_apart(tmp_path):
         assert set(scores) == set(records.SCORES)
 
 
+def test_a_cohort_is_judged_one_by_one(tmp_path):
+    mutual = ("objective=mutual", "cohort=2", "teacher_weight=0.5")
+    settings = [word for s in mutual for word in ("--set", s)]
+    finished(tmp_path, "run", SCRATCH, *settings)
+    kept = record(tmp_path, SCRATCH)
+    assert set(kept["heads"]) == {"student 1"}
+    assert kept["heads"]["student 1"] != kept["test"]
+    assert kept["test"]["accuracy"] > 0.15
+    assert kept["teacher"] is None and "agreement" not in kept
+
+
 def test_two_processes_are_one_run(tmp_path):
     launcher = "-m torch.distributed.run --nproc_per_node 2".split()
     settings = "--set epochs=3 --set training_images=200".split()

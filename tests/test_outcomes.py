@@ -11,6 +11,7 @@ from scipy.special import softmax
 
 import labkd
 from labkd.data import load
+from labkd.mutual_learning import Cohort
 from labkd.outcomes import (
     answer,
     circumstances,
@@ -76,6 +77,17 @@ def test_one_head_has_one_answer():
     assert list(answers) == ["together"]
     expected = predict(model, IMAGES, NORMALISE)
     assert torch.equal(answers["together"], expected)
+
+
+def test_the_first_of_a_cohort_speaks_for_it():
+    students = [transformer(token=False, seed=seed) for seed in range(3)]
+    model = Cohort(students).train()
+    answers = answer(model, IMAGES, NORMALISE)
+    assert list(answers) == ["together", "student 1", "student 2"]
+    for student, logits in zip(students, answers.values(), strict=True):
+        assert student.training
+        assert torch.equal(logits, predict(student, IMAGES, NORMALISE))
+    assert torch.equal(answers["together"], predict(model, IMAGES, NORMALISE))
 
 
 @pytest.mark.parametrize("training", [True, False])

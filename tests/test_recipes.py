@@ -10,6 +10,7 @@ from labkd.recipes import Recipe, change, check, digest
 
 TEACHER = find("teacher-resnet18-cifar10", "laptop")
 SOFT = find("soft-vit_from_resnet18-cifar10", "laptop")
+SCRATCH = find("scratch-vit-cifar10", "laptop")
 
 
 def test_a_recipe_is_frozen():
@@ -38,6 +39,9 @@ def test_change_sets_fields_of_their_own_type():
         ("learning_rate=-1", "at least 0, got -1"),
         ("learning_rate=nan", "got nan"),
         ("learning_rate=inf", "must be finite .* got inf"),
+        ("shrink=0", "shrink must be finite and at least 1, got 0"),
+        ("cohort=0", "at least 1, got 0"),
+        ("correct_probability=1.5", "at most 1, got 1.5"),
         ("momentum=1.5", "momentum must be at most 1, got 1.5"),
         ("mixup=perhaps", "type bool, got 'perhaps'"),
         ("optimizer=adam", "one of sgd, adamw, got 'adam'"),
@@ -61,6 +65,27 @@ def test_the_token_objective_needs_a_token():
         check(replace(SOFT, objective="token"))
 
 
+@pytest.mark.parametrize("objective", ["mutual", "mutual-ensemble"])
+def test_peers_need_one_another(objective):
+    check(replace(SCRATCH, objective=objective, cohort=2))
+    for recipe in (
+        replace(SCRATCH, objective=objective),
+        replace(SCRATCH, cohort=2),
+    ):
+        with pytest.raises(ValueError, match="does not go with cohort="):
+            check(recipe)
+    with pytest.raises(ValueError, match="does not go with teacher"):
+        check(replace(SOFT, objective=objective, cohort=2))
+
+
+def test_a_virtual_teacher_is_no_recipe():
+    check(replace(SCRATCH, objective="virtual", teacher_weight=0.5))
+    with pytest.raises(ValueError, match="does not go with teacher"):
+        check(replace(SOFT, objective="virtual"))
+    with pytest.raises(ValueError, match="temperature must be above 0"):
+        check(replace(SCRATCH, objective="virtual", temperature=0.0))
+
+
 @pytest.mark.parametrize("objective", ["soft", "argmax"])
 def test_an_objective_for_one_head_refuses_two(objective):
     with pytest.raises(ValueError, match=f"{objective}.*token=false"):
@@ -76,7 +101,8 @@ def test_soft_targets_need_a_temperature():
 
 def test_whoever_learns_from_blends_learns_from_the_teacher_alone():
     check(replace(SOFT, mixup=True, teacher_weight=1.0))
-    for recipe in (SOFT, TEACHER):
+    virtual = replace(SCRATCH, objective="virtual", teacher_weight=1.0)
+    for recipe in (SOFT, TEACHER, virtual):
         with pytest.raises(ValueError, match="mixup=true needs"):
             check(replace(recipe, mixup=True))
 
