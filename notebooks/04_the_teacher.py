@@ -142,6 +142,7 @@ def through(x, residual):
     return x, branches
 
 
+torch.manual_seed(0)
 layers = [nn.Linear(32, 32).double() for _ in range(20)]
 x = torch.randn(8, 32, dtype=torch.float64, requires_grad=True)
 norms = {}
@@ -152,7 +153,7 @@ for residual in (False, True):
 (rest,) = torch.autograd.grad(branches.sum(), x)
 torch.testing.assert_close(gradient, torch.ones_like(x) + rest)
 assert norms[False] < 1e-3 < 1 < norms[True]
-print(norms)
+print(f"gradient: plain {norms[False]:.1e}, residual {norms[True]:.0f}")
 
 # %% [markdown]
 # ## The mean of a batch, by hand
