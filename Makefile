@@ -28,7 +28,7 @@ site: ## sets up, builds strictly, serves at 127.0.0.1:8000 (PORT=)
 
 test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
-	$(RUN) -m pytest -n 2 --dist loadfile
+	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 notebooks: $(INSTALLED) ## runs the chapters and refreshes their outputs
 	$(RUN) $(SITE)/execute.py

@@ -144,8 +144,7 @@ def through(x, residual):
 
 torch.manual_seed(0)
 layers = [nn.Linear(32, 32).double() for _ in range(20)]
-x = torch.randn(8, 32, dtype=torch.float64, requires_grad=True)
-norms = {}
+x, norms = torch.randn(8, 32, dtype=torch.float64, requires_grad=True), {}
 for residual in (False, True):
     last, branches = through(x, residual)
     (gradient,) = torch.autograd.grad(last.sum(), x, retain_graph=True)
