@@ -53,11 +53,12 @@ def answer(
     of a cohort, whose first student speaks for it, `student 1` and so on.
     """
     if isinstance(model, Cohort):
-        first, *peers = (
-            predict(student, images, normalise) for student in model.students
-        )
-        names = (f"student {k}" for k in range(1, len(peers) + 1))
-        return {"together": first, **dict(zip(names, peers, strict=True))}
+        return {
+            f"student {k}" if k else "together": predict(
+                student, images, normalise
+            )
+            for k, student in enumerate(model.students)
+        }
     if not getattr(model, "distillation_head", None):
         return {"together": predict(model, images, normalise)}
     both = predict(_HeadsApart(model), images, normalise)

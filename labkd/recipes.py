@@ -117,8 +117,10 @@ def change(recipe: Recipe, settings: list[str]) -> Recipe:
 
 def check(recipe: Recipe) -> None:
     r"""Raises `ValueError` for a recipe that cannot be run."""
-    positive = ("width", "epochs", "batch_size", "patch_size", "depth")
-    positive += ("heads", "seeds", "shrink", "cohort")
+    positive = (
+        *("width", "epochs", "batch_size", "patch_size", "depth"),
+        *("heads", "seeds", "shrink", "cohort"),
+    )
     shares = ("momentum", "drop_path", "teacher_weight", "correct_probability")
     for key, value in asdict(recipe).items():
         if not isinstance(value, int | float):
