@@ -8,6 +8,7 @@ nothing else: same images, same budget, same grid of learning rates."""
 
 from dataclasses import replace
 
+from labkd.cnn_arms import CNN_RECIPES, CNN_WANTED
 from labkd.recipes import Recipe
 
 SIZES = ("laptop", "colab", "full")
@@ -166,6 +167,7 @@ RECIPES = {
             **_SOFT,
         )
     },
+    **CNN_RECIPES,
 }
 
 # In which order their records are made. Arms that stand together are recorded
@@ -181,6 +183,7 @@ WANTED = (
     ("teacher-resnet18_10k-cifar10",),
     ("soft-vit_from_resnet18_10k-cifar10",),
     ("long-vit_from_resnet18-cifar10",),
+    *CNN_WANTED,
     ("teacher-resnet18-digits",),
     ("scratch-vit-digits", "soft-vit_from_resnet18-digits"),
 )

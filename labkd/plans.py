@@ -19,6 +19,10 @@ from labkd.launching import Run
 
 # Not one of the seeds that are recorded.
 TRIAL_SEED = 100
+# Others wait for them.
+TEACHERS = {
+    recipe.teacher for sizes in RECIPES.values() for recipe in sizes.values()
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,7 @@ def _stages(
                     (*line, "--seed", str(seed), "--results", str(results)),
                     records.path_of(name, size, seed, results),
                     ready,
-                    alone=recipe.architecture != "vit",
+                    alone=name in TEACHERS,
                 )
             ]
             for seed in range(recipe.seeds)

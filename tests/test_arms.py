@@ -5,7 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from labkd.arms import RECIPES, SIZES, WANTED, find
-from labkd.building import build
+from labkd.building import PLAIN, build
 from labkd.recipes import Recipe, check
 from labkd.resnet import LAYOUTS
 from labkd.sources import ImageSet
@@ -21,6 +21,8 @@ FREE = {
     "temperature",
     "teacher_weight",
     "distillation_token",
+    "cohort",
+    "smooth_teacher",
     "baseline",
 }
 
@@ -31,7 +33,7 @@ def test_every_recipe_can_be_run(name, size):
     recipe = find(name, size)
     assert isinstance(recipe, Recipe)
     check(recipe)
-    assert recipe.architecture in (*LAYOUTS, "vit")
+    assert recipe.architecture in (*LAYOUTS, *PLAIN, "vit")
 
 
 @every
@@ -90,12 +92,14 @@ def test_every_recipe_is_wanted_once():
     assert sorted(names) == sorted(RECIPES)
 
 
-def test_five_seeds_and_a_grid_for_what_is_compared_on_cifar10():
+def test_five_seeds_and_a_grid_for_what_is_compared():
     for name in RECIPES:
-        if "-vit" in name and "cifar10" in name and "laptop" in RECIPES[name]:
-            recipe = find(name, "laptop")
+        if "teacher-" in name or "laptop" not in RECIPES[name]:
+            continue
+        recipe = find(name, "laptop")
+        if recipe.dataset != "digits":
             assert recipe.seeds == 5
-            scratch = find("scratch-vit-cifar10", "laptop")
+            scratch = find(recipe.baseline or name, "laptop")
             assert recipe.learning_rates == scratch.learning_rates
             assert len(recipe.learning_rates) >= 3
 
