@@ -37,7 +37,7 @@ records: $(INSTALLED) ## makes the records that are missing (MINUTES=)
 	$(RUN) -m labkd record --minutes $(MINUTES)
 
 requirements: $(INSTALLED) ## derives requirements.txt (UPGRADE=1: newest)
-	$(RUN) -m uv pip compile pyproject.toml --universal --all-extras \
+	$(RUN) -m uv pip compile pyproject.toml --universal --extra site --extra dev \
 	  --python-version 3.12 --quiet $(if $(UPGRADE),--upgrade) \
 	  --custom-compile-command "make requirements" -o requirements.txt
 

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 from labkd import records
@@ -21,6 +22,8 @@ from labkd.recipes import change
 
 # EX_TEMPFAIL of sysexits.h: try again later.
 PAUSED = 75
+# Loggers, and the packages of which each needs one.
+LOGS = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
 
 
 class _OneLine(argparse.ArgumentParser):
@@ -50,6 +53,12 @@ def _parser() -> argparse.ArgumentParser:
         "--deterministic",
         action="store_true",
         help="the same bits again on a GPU too, at some cost",
+    )
+    run.add_argument(
+        "--log",
+        default="",
+        choices=list(LOGS),
+        help="draw the epochs as they come",
     )
     record.add_argument("--size", choices=SIZES, help="default: the device's")
     record.add_argument("--only", default="*", metavar="PATTERN")
@@ -122,6 +131,7 @@ def _run(options: argparse.Namespace) -> None:
             results=options.results,
             folder=options.folder,
             deadline=_deadline(options),
+            log=options.log,
         ),
         trial=options.trial,
     )
@@ -198,6 +208,11 @@ def _check(options: argparse.Namespace) -> None:
         given = getattr(options, name, None)
         if given is not None and not given >= value:
             raise ValueError(f"--{name} must be at least {value}, got {given}")
+
+
+    log = getattr(options, "log", "")
+    if log and not any(map(find_spec, LOGS[log])):
+        raise ValueError(f"--log {log} needs a package: pip install {log}")
 
 
 def _deadline(options: argparse.Namespace) -> float:

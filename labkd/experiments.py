@@ -23,6 +23,7 @@ from labkd.checkpoints import claimed
 from labkd.data import load
 from labkd.launching import Run, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
+from labkd.recipes import PLAN
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
 
@@ -38,13 +39,18 @@ def run(run: Run, *, trial: bool = False) -> dict:
     call goes on from there; `BlockingIOError` when another process is at the
     same run; what `load` raises when data is missing.
     """
-    accelerator = _accelerator()
+    accelerator = _accelerator(run)
     # What one process unpacks or downloads, the others find there.
     with accelerator.main_process_first():
         seen = _images(run, accelerator)
     main = accelerator.is_main_process
     with claimed(run.file("lock")) if main else nullcontext():
-        return _record(run, accelerator, trial, *seen)
+        if run.log:
+            _open_log(run, accelerator)
+        record = _record(run, accelerator, trial, *seen)
+    for log in accelerator.trackers:
+        log.finish()
+    return record
 
 
 def _images(run: Run, accelerator: Accelerator) -> tuple[ImageSet, Normalise]:
@@ -102,7 +108,7 @@ def build_table(run: Run) -> Path:
     """
     if not run.recipe.teacher or run.recipe.mixup:
         raise ValueError(f"{run.name} cannot learn from a table")
-    accelerator = _accelerator()
+    accelerator = _accelerator(run)
     if accelerator.num_processes > 1:
         raise ValueError(
             f"a table is built by one process, not by "
@@ -124,10 +130,27 @@ def build_table(run: Run) -> Path:
     return path
 
 
-def _accelerator() -> Accelerator:
+def _accelerator(run: Run) -> Accelerator:
     # `fit` chooses the precision, whatever accelerate is configured for.
-    cpu = not torch.cuda.is_available()
-    return Accelerator(cpu=cpu, mixed_precision="no")
+    return Accelerator(
+        cpu=not torch.cuda.is_available(),
+        mixed_precision="no",
+        log_with=run.log or None,
+        project_dir=run.file("log"),
+    )
+
+
+def _open_log(run: Run, accelerator: Accelerator) -> None:
+    # TensorBoard takes no grids, and names a run by its folder.
+    settings = {
+        key: value
+        for key, value in asdict(run.recipe).items()
+        if key not in PLAN
+    }
+    named = {"name": f"{run.name}-{run.size}-seed{run.seed}"}
+    accelerator.init_trackers(
+        "labkd", settings | {"seed": run.seed}, {"wandb": named}
+    )
 
 
 def _teacher(

@@ -44,6 +44,7 @@ class Run:
     * `results`: where the record is written
     * `folder`: where weights, checkpoints and tables are kept
     * `deadline`: of `time.monotonic`, in seconds
+    * `log`: `tensorboard` or `wandb`, which draw the epochs as they come
     """
 
     name: str
@@ -54,6 +55,7 @@ class Run:
     results: Path
     folder: Path = Path("runs")
     deadline: float = math.inf
+    log: str = ""
 
     def file(self, suffix: str) -> Path:
         r"""A file of this run, and of no other recipe or seed."""
@@ -148,6 +150,9 @@ def train(
         }
         if accelerator.is_main_process:
             checkpoints.save(path, kept)
+        seen = {"loss": epoch["loss"]}
+        seen |= {f"validation/{key}": scores[key] for key in scores}
+        accelerator.log(seen, step=epoch["epoch"])
         tell(accelerator, _report(run, kept))
         _stop_in_time(run, kept, accelerator)
     return model, kept

@@ -13,6 +13,7 @@ from functools import partial
 
 import pytest
 from safetensors.torch import load_file
+from tensorboardX.proto.event_pb2 import Event
 from warm import ENVIRONMENT, Command
 
 from labkd import records
@@ -255,6 +256,78 @@ def test_a_cohort_is_judged_one_by_one(tmp_path):
     assert kept["heads"]["student 1"] != kept["test"]
     assert kept["test"]["accuracy"] > 0.15
     assert kept["teacher"] is None and "agreement" not in kept
+
+
+def scalars(file):
+    r"""Tag -> values of an event file: each event has a frame of 16 bytes."""
+    data, values = file.read_bytes(), {}
+    while data:
+        length = int.from_bytes(data[:8], "little")
+        event = Event.FromString(data[12 : 12 + length])
+        for value in event.summary.value:
+            values.setdefault(value.tag, []).append(value.simple_value)
+        data = data[16 + length :]
+    return values
+
+
+def test_tensorboard_shows_what_the_record_holds(tmp_path):
+    settings = "--set epochs=2 --set training_images=100".split()
+    words = ["run", SCRATCH, *settings]
+    finished(tmp_path, *words, "--log", "tensorboard")
+    kept = record(tmp_path, SCRATCH)
+    (file,) = tmp_path.glob(f"runs/{SCRATCH}/*.log/labkd/events.*")
+    shown = scalars(file)
+    assert shown["loss"] == pytest.approx([e["loss"] for e in kept["epochs"]])
+    for score in records.SCORES:
+        expected = [e["validation"][score] for e in kept["epochs"]]
+        assert shown[f"validation/{score}"] == pytest.approx(expected)
+    # Watching changes nothing, and is not part of what repeats the run.
+    assert "--log" not in kept["command"]
+    finished(tmp_path, *words, "--folder", "again", "--results", "again")
+    again = records.read(SCRATCH, "laptop", 0, tmp_path / "again")
+    assert again["test"] == kept["test"]
+    assert not list(tmp_path.glob("again/**/events.*"))
+
+
+WANDB = """
+import json
+class config:
+    def update(values, **_): say(config=values)
+def say(**what):
+    with open("said.jsonl", "a") as file: file.write(json.dumps(what) + "\\n")
+def init(**options):
+    say(init=options)
+    return Run()
+class Run:
+    def log(self, values, step, **_): say(step=step, **values)
+    def finish(self): say(finished=True)
+"""
+
+
+def test_wandb_is_told_the_settings_and_every_epoch(tmp_path):
+    # A stand-in with the four calls of the real one, which wants an account.
+    (tmp_path / "wandb.py").write_text(WANDB)
+    about = tmp_path / "wandb-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Name: wandb\nVersion: 1.0\n")
+    path = os.pathsep.join([ENVIRONMENT["PYTHONPATH"], str(tmp_path)])
+    settings = "--set epochs=2 --set training_images=100".split()
+    subprocess.run(
+        [sys.executable, "-m", "labkd", "run", SCRATCH, *settings]
+        + ["--log", "wandb"],
+        cwd=tmp_path,
+        env=os.environ | ENVIRONMENT | {"PYTHONPATH": path},
+        check=True,
+    )
+    lines = (tmp_path / "said.jsonl").read_text().splitlines()
+    opened, told, *epochs, end = map(json.loads, lines)
+    assert opened["init"]["project"] == "labkd"
+    assert opened["init"]["name"] == f"{SCRATCH}-laptop-seed0"
+    assert told["config"]["training_images"] == 100
+    kept = record(tmp_path, SCRATCH)
+    assert [epoch["step"] for epoch in epochs] == [1, 2]
+    assert [e["loss"] for e in epochs] == [e["loss"] for e in kept["epochs"]]
+    assert end == {"finished": True}
 
 
 def test_two_processes_are_one_run(tmp_path):

@@ -35,6 +35,7 @@ def folder(tmp_path, monkeypatch):
         ),
         (["run", NAME, "--size", "huge"], "huge"),
         (["run", NAME, "--seed", "x"], "x"),
+        (["run", DIGITS, "--log", "paper"], "'paper'"),
         (["run"], "NAME"),
         (["targets", DIGITS], "cannot learn from a table"),
         (["targets", "nothing"], "no recipe 'nothing'"),
@@ -99,3 +100,12 @@ def test_set_leaves_a_record_of_its_own_command(folder):
     assert record["config"]["epochs"] == len(record["epochs"]) == 1
     assert record["command"].endswith("--seed 5 --set epochs=1")
     assert not list(folder.rglob("*.part"))
+
+
+def test_a_logger_that_is_not_installed_is_asked_for(
+    folder, monkeypatch, capsys
+):
+    monkeypatch.setattr("labkd.__main__.find_spec", lambda name: None)
+    assert main(["run", DIGITS, "--log", "wandb"]) == 2
+    assert "pip install wandb" in capsys.readouterr().err
+    assert list(folder.iterdir()) == []

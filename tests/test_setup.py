@@ -38,8 +38,10 @@ VERBS = {
 
 def direct_requirements():
     project = PROJECT["project"]
-    extras = project["optional-dependencies"].values()
-    lines = sum(extras, project["dependencies"])
+    extras = project["optional-dependencies"]
+    # Loggers are the reader's choice.
+    needed = [lines for name, lines in extras.items() if name != "log"]
+    lines = sum(needed, project["dependencies"])
     return [Requirement(line) for line in lines]
 
 
