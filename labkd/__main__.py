@@ -208,8 +208,6 @@ def _check(options: argparse.Namespace) -> None:
         given = getattr(options, name, None)
         if given is not None and not given >= value:
             raise ValueError(f"--{name} must be at least {value}, got {given}")
-
-
     log = getattr(options, "log", "")
     if log and not any(map(find_spec, LOGS[log])):
         raise ValueError(f"--log {log} needs a package: pip install {log}")

@@ -98,9 +98,7 @@ _LARGE = {
         learning_rate=0.05,
         **_ALONE,
     )
-    for (size, recipe), epochs in zip(
-        _SMALL.items(), (6, 10, 20), strict=True
-    )
+    for (size, recipe), epochs in zip(_SMALL.items(), (6, 10, 20), strict=True)
 }
 
 # Chapter 9. This teacher has seen every training image: it stands for a
