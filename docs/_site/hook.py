@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import checks
+import claims
 import formulas
 import headline
 import jinja2
@@ -30,6 +31,11 @@ ROOT = HERE.parent.parent
 PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
+# What is written from the records, and the marker of its place.
+WRITTEN = {
+    headline.MARKER: headline.headline,
+    claims.MARKER: claims.table,
+}
 # Where white space is text.
 LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
 # Half of what a page holds, and nothing in it to check or to search for.
@@ -107,11 +113,10 @@ def on_page_markdown(markdown, page, config, files):
                 records_table.read(results), records_table.grids(results)
             )
             markdown = markdown.replace(records_table.MARKER, table)
-        if headline.MARKER in markdown:
-            found = records.read_all(ROOT / "labkd" / "results")
-            markdown = markdown.replace(
-                headline.MARKER, headline.headline(found)
-            )
+        found = records.read_all(ROOT / "labkd" / "results")
+        for marker, written in WRITTEN.items():
+            if marker in markdown:
+                markdown = markdown.replace(marker, written(found))
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
         return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)
