@@ -11,7 +11,9 @@ import sys
 import time
 from functools import partial
 
+import numpy as np
 import pytest
+from PIL import Image
 from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
 from warm import ENVIRONMENT, Command
@@ -256,6 +258,32 @@ def test_a_cohort_is_judged_one_by_one(tmp_path):
     assert kept["heads"]["student 1"] != kept["test"]
     assert kept["test"]["accuracy"] > 0.15
     assert kept["teacher"] is None and "agreement" not in kept
+
+
+def test_a_folder_of_images_in_two_commands(tmp_path):
+    # Shades of red, green and blue, which is all that they have to tell.
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 300), ("test", 10)):
+        for channel, name in enumerate(("red", "green", "blue")):
+            folder = tmp_path / "shades" / part / name
+            folder.mkdir(parents=True)
+            for number in range(count):
+                pixels = rng.integers(0, 128, (8, 8, 3), np.uint8)
+                pixels[..., channel] += 96
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    teacher = "teacher-resnet50-cifar10"
+    student = "soft-resnet18_from_resnet50-cifar10"
+    settings = "dataset=shades width=4 epochs=4".split()
+    words = [word for s in settings for word in ("--set", s)]
+    finished(tmp_path, "run", teacher, "--set", "dataset=shades")
+    output = finished(tmp_path, "run", student, *words)
+    # The second command finds the weights of the first.
+    assert "trained first" not in output
+    kept = record(tmp_path, student)
+    assert (kept["dataset"], kept["source"]) == ("shades", "folder")
+    assert kept["teacher"]["recipe"] == teacher
+    assert kept["test"]["accuracy"] > 0.8
+    assert record(tmp_path, teacher)["dataset"] == "shades"
 
 
 def scalars(file):

@@ -208,3 +208,63 @@ def test_value_checks_do_not_run_off_the_cpu():
     z = torch.empty(2, 3, device="meta")
     y = torch.empty(2, dtype=torch.int64, device="meta")
     assert distillation_loss(z, z, y).device.type == "meta"
+
+
+def labmls_weights(student, teacher, labels, temperature=5.0):
+    r"""100 times a mean over images *and classes*, and half the labels'."""
+    log_q = F.log_softmax(student / temperature, dim=1)
+    p = F.softmax(teacher / temperature, dim=1)
+    soft = (p * (p.log() - log_q)).mean()
+    return 100 * soft, 0.5 * F.cross_entropy(student, labels)
+
+
+def gradient(loss_of, student):
+    student = student.clone().requires_grad_()
+    return torch.autograd.grad(loss_of(student), student)[0]
+
+
+def random_batch(classes=10):
+    generator = torch.Generator().manual_seed(0)
+    student, teacher = 3 * torch.randn(
+        2, 256, classes, generator=generator, dtype=torch.float64
+    )
+    return (
+        student,
+        teacher,
+        torch.randint(classes, (256,), generator=generator),
+    )
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_labmls_soft_term_is_a_part_of_ours_that_depends_on_the_classes(
+    classes,
+):
+    student, teacher, labels = random_batch(classes)
+    theirs, _ = labmls_weights(student, teacher, labels)
+    ours = distillation_loss(
+        student, teacher, labels, temperature=5.0, soft_weight=1.0
+    )
+    # 100 / classes in place of 5 squared: 0.4 of ours at ten classes.
+    assert (theirs / ours).item() == pytest.approx(4 / classes, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("soft_weight", "degrees"), [(4 / 9, 0.0), (0.2, 19.3), (0.9, 31.8)]
+)
+def test_labmls_weights_are_ours_at_four_ninths_alone(soft_weight, degrees):
+    student, teacher, labels = random_batch()
+    theirs = gradient(
+        lambda z: sum(labmls_weights(z, teacher, labels)), student
+    )
+    ours = gradient(
+        lambda z: distillation_loss(
+            z, teacher, labels, temperature=5.0, soft_weight=soft_weight
+        ),
+        student,
+    )
+    # Of random logits with a deviation of three, to a tenth of a degree.
+    cosine = F.cosine_similarity(theirs.flatten(), ours.flatten(), dim=0)
+    angle = math.degrees(math.acos(min(1.0, cosine.item())))
+    assert angle == pytest.approx(degrees, abs=0.1)
+    if degrees == 0.0:
+        torch.testing.assert_close(theirs, 0.9 * ours)
