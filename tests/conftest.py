@@ -14,6 +14,10 @@ from types import SimpleNamespace
 
 import pytest
 
+# Before torch is imported. The tests share the cores: threads of one that
+# wait for threads of another would spin for most of the time.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
