@@ -1,0 +1,210 @@
+r"""
+# Conventions of other libraries
+
+Libraries differ in what they call the [two weights](../labkd/terms.py) of a
+distillation loss, in what they multiply and divide them by, and in which of
+them a weight called `alpha` belongs to. Here each writes its settings down in
+its own words. `ours` says what they are in ours; `of` finds the settings that
+do what ours do.
+
+A library with one weight can keep the proportion of two terms and not their
+size. `of` then returns a factor beside the weight: the loss of the library
+times the factor has the value of ours up to a constant, and the gradient. It
+belongs to the learning rate.
+
+The number of classes matters where a library averages over them: there the
+same settings mean another loss on another data set.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labkd.terms import Hinton, from_terms, proportion
+
+
+@dataclass(frozen=True)
+class TwoWeights:
+    r"""
+    A library that gives each term a weight of its own.
+
+    $$
+    \mathcal{L} = \text{hard} \cdot \operatorname{CE}
+      + \text{soft} \cdot u(T, C) \operatorname{KL} .
+    $$
+
+    * `library`: its name
+    * `soft`, `hard`: the names of its weights
+    * `unit`: $u$, of the temperature and the number of classes: what a soft
+      weight of one puts before the divergence
+    * `example`: settings to show it by: temperature, soft, hard
+    """
+
+    library: str
+    soft: str
+    hard: str
+    unit: Callable[[float, int], float]
+    example: tuple[float, float, float]
+
+    def ours(
+        self, temperature: float, soft: float, hard: float, num_classes: int
+    ) -> Hinton:
+        r"""Its settings in our words: the same loss."""
+        unit = self.unit(temperature, num_classes)
+        return from_terms(temperature, hard, soft * unit)
+
+    def of(self, ours: Hinton, num_classes: int) -> tuple[float, float, float]:
+        r"""Our settings in its words: temperature, soft, hard."""
+        unit = self.unit(ours.temperature, num_classes)
+        return ours.temperature, ours.soft / unit, ours.hard
+
+
+@dataclass(frozen=True)
+class OneWeight:
+    r"""
+    A library whose two weights are $\alpha$ and $1 - \alpha$.
+
+    $$
+    \mathcal{L} = (1 - \alpha) \operatorname{CE}
+      + \alpha \, u(T, C) \operatorname{KL} ,
+    $$
+
+    or the other way round.
+
+    * `library`: its name
+    * `of_labels`: $\alpha$ weighs the cross-entropy, not the divergence
+    * `unit`: $u$, of the temperature and the number of classes
+    * `example`: settings to show it by: temperature and $\alpha$
+    * `without_labels`: in place of $u$ when the labels have no weight; else
+      nothing
+    """
+
+    library: str
+    of_labels: bool
+    unit: Callable[[float, int], float]
+    example: tuple[float, float]
+    without_labels: float | None = None
+
+    def ours(
+        self, temperature: float, alpha: float, num_classes: int
+    ) -> Hinton:
+        r"""
+        Its settings in our words: the same loss.
+
+        Raises `ValueError` for an alpha outside 0 .. 1.
+        """
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha must lie in 0 .. 1, got {alpha}")
+        soft = 1 - alpha if self.of_labels else alpha
+        unit = self._unit(temperature, num_classes, soft == 1)
+        return from_terms(temperature, 1 - soft, soft * unit)
+
+    def of(self, ours: Hinton, num_classes: int) -> tuple[float, float, float]:
+        r"""Our settings in its words: temperature, alpha and the factor."""
+        unit = self._unit(ours.temperature, num_classes, ours.hard == 0)
+        soft, factor = proportion(ours.hard, ours.soft / unit)
+        alpha = 1 - soft if self.of_labels else soft
+        return ours.temperature, alpha, factor
+
+    def _unit(
+        self, temperature: float, num_classes: int, alone: bool
+    ) -> float:
+        if alone and self.without_labels is not None:
+            return self.without_labels
+        return self.unit(temperature, num_classes)
+
+
+def _squared(temperature: float, num_classes: int) -> float:
+    return temperature**2
+
+
+def _over_classes(temperature: float, num_classes: int) -> float:
+    return 1 / num_classes
+
+
+def _squared_over_classes(temperature: float, num_classes: int) -> float:
+    return temperature**2 / num_classes
+
+
+def _nothing(temperature: float, num_classes: int) -> float:
+    return 1.0
+
+
+LABML = TwoWeights(
+    "labml", "soft_weight", "label_weight", _over_classes, (5.0, 100.0, 0.5)
+)
+PYTORCH = TwoWeights(
+    "PyTorch's tutorial",
+    "soft_target_loss_weight",
+    "ce_loss_weight",
+    _squared,
+    (2.0, 0.25, 0.75),
+)
+MDISTILLER = TwoWeights(
+    "mdistiller", "KD_WEIGHT", "CE_WEIGHT", _squared, (4.0, 0.9, 0.1)
+)
+KERAS = OneWeight("Keras' example", True, _squared, (10.0, 0.1))
+# As it stood before its issues 869 and 870.
+KERAS_BEFORE = OneWeight(
+    "Keras' example, first version", True, _nothing, (10.0, 0.1)
+)
+TORCHDISTILL = OneWeight(
+    "torchdistill", True, _squared, (4.0, 0.5), without_labels=1.0
+)
+LIGHTNING = OneWeight("the Lightning source", True, _squared, (4.0, 0.5))
+DEIT = OneWeight("DeiT", False, _squared_over_classes, (1.0, 0.5))
+HAITONGLI = OneWeight("haitongli", False, _squared_over_classes, (20.0, 0.9))
+
+
+@dataclass(frozen=True)
+class KoreanSource:
+    r"""
+    A Korean write-up, whose product of three became a sum.
+
+    $$
+    \mathcal{L} = (1 - \alpha) \operatorname{CE}
+      + \tfrac1C (2 T^2 + \alpha) \operatorname{KL} .
+    $$
+
+    * `example`: its settings, temperature and $\alpha$
+    """
+
+    library: str = "the Korean source"
+    example: tuple[float, float] = (4.0, 0.7)
+
+    def ours(
+        self, temperature: float, alpha: float, num_classes: int
+    ) -> Hinton:
+        r"""
+        Its settings in our words: the same loss.
+
+        Raises `ValueError` for an alpha outside 0 .. 1.
+        """
+        if not 0 <= alpha <= 1:
+            raise ValueError(f"alpha must lie in 0 .. 1, got {alpha}")
+        soft = (2 * temperature**2 + alpha) / num_classes
+        return from_terms(temperature, 1 - alpha, soft)
+
+    def of(self, ours: Hinton, num_classes: int) -> tuple[float, float, float]:
+        r"""
+        Our settings in its words: temperature, alpha and the factor.
+
+        With $a$ and $b$ our two terms, $b (1 - \alpha) C
+        = a \, (2 T^2 + \alpha)$ is linear in $\alpha$. Raises `ValueError`
+        when its divergence, which never weighs nothing, cannot be as light.
+        """
+        soft = ours.soft * num_classes
+        least = 2 * ours.temperature**2
+        alpha = (soft - ours.hard * least) / (soft + ours.hard)
+        if alpha < 0:
+            raise ValueError(
+                f"with {num_classes} classes and T = {ours.temperature} its "
+                f"soft term outweighs soft_weight={ours.soft_weight}"
+            )
+        return ours.temperature, alpha, soft / (least + alpha)
+
+
+KOREAN = KoreanSource()
+ALL = (
+    *(LABML, PYTORCH, MDISTILLER, KERAS, KERAS_BEFORE, TORCHDISTILL),
+    *(LIGHTNING, DEIT, HAITONGLI, KOREAN),
+)
