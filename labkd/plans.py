@@ -16,6 +16,7 @@ from pathlib import Path
 from labkd import records
 from labkd.arms import RECIPES, WANTED
 from labkd.launching import Run
+from labkd.recipes import Recipe
 
 # Not one of the seeds that are recorded.
 TRIAL_SEED = 100
@@ -23,6 +24,8 @@ TRIAL_SEED = 100
 TEACHERS = {
     recipe.teacher for sizes in RECIPES.values() for recipe in sizes.values()
 }
+# From so many channels on, a network has work for more than one core.
+WIDE = 32
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ def _stages(
                     (*line, "--seed", str(seed), "--results", str(results)),
                     records.path_of(name, size, seed, results),
                     ready,
-                    alone=name in TEACHERS,
+                    alone=name in TEACHERS and _is_wide(recipe),
                 )
             ]
             for seed in range(recipe.seeds)
@@ -124,15 +127,23 @@ def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
     record = records.path_of(theirs.name, run.size, 0, run.results)
     # A record without its weights is made again, beside the weights.
     if record.is_file():
-        first = Job((*line, "--results", str(run.folder)), weights, alone=True)
+        made = weights
+        line = (*line, "--results", str(run.folder))
     else:
+        made = record
         line = (*line, "--results", str(run.results))
-        first = Job(line, record, alone=True)
+    first = Job(line, made, alone=_is_wide(theirs.recipe))
     if run.recipe.mixup:
         return [first], (weights,)
     table = theirs.table(run.recipe)
     asking = ("targets", run.name, "--size", run.size)
-    return [first, Job(asking, table, (weights,), alone=True)], (table,)
+    asked = Job(asking, table, (weights,), alone=_is_wide(theirs.recipe))
+    return [first, asked], (table,)
+
+
+def _is_wide(recipe: Recipe) -> bool:
+    # The large CNN has a width of its own.
+    return recipe.width >= WIDE or recipe.architecture == "large_cnn"
 
 
 def choose_rates(size: str, *, only: str, results: Path, folder: Path) -> None:

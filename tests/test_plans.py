@@ -131,9 +131,24 @@ def test_trials_have_every_rate_and_seeds_wait_for_the_choice(files):
     )
 
 
-def test_what_uses_the_whole_machine_is_alone(files):
+def test_a_wide_teacher_has_the_machine_for_itself(files, monkeypatch):
+    assert not any(job.alone for job in files.plan())
+    monkeypatch.setattr(plans, "WIDE", find(TEACHER, "laptop").width)
     alone = {kind(job) for job in files.plan() if job.alone}
+    # The student is as wide, and no teacher.
+    assert find(SOFT, "laptop").width >= plans.WIDE
     assert alone == {(0, TEACHER), ("table", SOFT)}
+
+
+def test_of_the_course_the_large_teachers_have(tmp_path):
+    jobs = plan("laptop", only="*", results=tmp_path, folder=tmp_path)
+    alone = {job.words[1] for job in jobs if job.alone and "run" in job.words}
+    assert alone == {
+        "teacher-large_cnn-cifar10",
+        "teacher-resnet18-cifar10",
+        "teacher-resnet18_10k-cifar10",
+        "teacher-vit-cifar10",
+    }
 
 
 def test_seeds_are_recorded_where_the_results_are(files):

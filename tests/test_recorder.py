@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import warm
 
-from labkd import recorder, records
+from labkd import plans, recorder, records
 from labkd.__main__ import PAUSED, main
 from labkd.arms import find
 from labkd.launching import Run
@@ -132,6 +132,8 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
     machine = Machine(tmp_path)
+    # The teacher of digits stands for one that takes the whole machine.
+    monkeypatch.setattr(plans, "WIDE", 8)
     monkeypatch.setattr(recorder, "time", machine)
     monkeypatch.setattr(recorder, "_start", machine.start)
     return machine
