@@ -43,13 +43,17 @@ def record(
     """
     deadline = time.monotonic() + 60 * minutes
     where = {"only": only, "results": results, "folder": folder}
-    running, closing = {}, False
+    running, closing, missing = {}, False, None
     try:
         while time.monotonic() < deadline:
-            for process in [p for p in running if p.poll() is not None]:
+            ended = [p for p in running if p.poll() is not None]
+            for process in ended:
                 closing |= _end(process, running.pop(process), folder)
-            choose_rates(size, **where)
-            missing = plan(size, **where)
+            # What is missing changes when a piece ends, and costs a look at
+            # every file.
+            if ended or missing is None:
+                choose_rates(size, **where)
+                missing = plan(size, **where)
             job = _next(missing, list(running.values()), workers)
             left = (deadline - time.monotonic()) / 60 - ENDING
             closing |= left < 0
