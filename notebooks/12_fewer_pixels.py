@@ -1,0 +1,674 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+#   labkd:
+#     title: Fewer pixels
+#     description: The teacher sees the whole image, the student a shrunken
+#       one. What that saves, what the best student can know, and whether a
+#       teacher helps more where the student sees less.
+# ---
+
+# %% [markdown]
+# # Fewer pixels
+#
+# So far a student was cheap because it was small. It can also look at less.
+# A camera at the door has few pixels, and even where there are many, a
+# network that reads a quarter of them does a quarter of the work. The
+# teacher works in training only, on a large machine. Let *it* see everything.
+#
+# Su and Maji ([2017](../docs/references.md#su2017)) teach students of
+# degraded images by a teacher of clean ones. A master's thesis,
+# [distillistic](https://github.com/PiaCuk/distillistic), calls it
+# **cross-quality distillation** and tries it on ImageNet at 42, 84 and 168
+# pixels. The hope: who sees more can tell what the student cannot see.
+#
+# Can it? The derivation below is less hopeful, and so are the experiments.
+
+# %%
+from importlib.util import find_spec
+
+if find_spec("labkd") is None:  # in Colab, say
+    address = "git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+
+# %%
+from functools import partial
+
+import matplotlib.pyplot as plt
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.func import functional_call, stack_module_state, vmap
+from torch.utils.flop_counter import FlopCounterMode
+
+from labkd import cross_quality, figures, records, soft_targets
+from labkd.arms import find
+from labkd.building import build
+from labkd.comparisons import paired_difference
+from labkd.data import load
+from labkd.pixels import Normalise
+from labkd.sources import ImageSet
+
+# %config InlineBackend.figure_format = "retina"
+figures.use_style()
+torch.set_num_threads(1)  # quicker for networks this small
+
+# %% [markdown]
+# ## Half the side, a quarter of the work
+#
+# A 3 x 3 convolution computes, at each position and for each output channel,
+# a sum over nine weights for each input channel. With 8 channels in and 8
+# out that is $9 \cdot 8 \cdot 8 = 576$ multiply-adds a position. On
+# 28 x 28, 14 x 14 and 7 x 7 positions:
+#
+# $$
+# 784 \cdot 576 = 451{,}584 , \qquad 196 \cdot 576 = 112{,}896 , \qquad
+# 49 \cdot 576 = 28{,}224 .
+# $$
+#
+# PyTorch's counter agrees (it counts a multiply-add as two operations). The
+# cell also counts a prediction of the recorded student, a ResNet-18 of
+# width 8, which does not quite follow the law. A stage of stride 2 *rounds
+# up*: 7 positions to a side become 4, then 2, then 1. At 1 x 1 the law ends:
+# eight of nine weights meet only padding, and are counted all the same. The
+# linear head costs the same at every size, and no parameter is saved. And
+# [time is not work](06_from_cnn_to_vit.ipynb#what-it-costs-what-it-buys):
+# every operation has a price of its own.
+
+
+# %%
+def multiply_adds(model, channels, side):
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        model.eval()(torch.zeros(1, channels, side, side))
+    counts = counter.get_flop_counts()
+    return {name: sum(of.values()) // 2 for name, of in counts.items()}
+
+
+layer = nn.Conv2d(8, 8, 3, padding=1)
+for side, by_hand in ((28, 451_584), (14, 112_896), (7, 28_224)):
+    assert multiply_adds(layer, 8, side)["Global"] == by_hand
+nothing = torch.zeros(1, 1, 28, 28).byte(), torch.zeros(1).long()
+clothes, work = ImageSet(*nothing, tuple("abcdefghij"), "original"), {}
+for side, kind in ((28, ""), (14, "_half"), (7, "_quarter")):
+    recipe = find(f"scratch-resnet18{kind}-fashion_mnist", "laptop")
+    counts = multiply_adds(build(recipe, clothes), 1, 28)
+    parts = [n for k, n in counts.items() if "layer" in k[-6:] or "fc" in k]
+    work[side] = counts["Global"]
+    print(f"{side} pixels: {work[side]:,}; stages and head", *parts)
+print(f"ratios {work[28] / work[14]:.2f}, {work[14] / work[7]:.2f}")
+assert 3.5 < work[28] / work[14] < 4 and 3.5 < work[14] / work[7] < 4
+
+# %% [markdown]
+# ## What a mean forgets
+#
+# To shrink by a factor $f$, put one pixel in place of $f \times f$, their
+# mean:
+#
+# $$
+# x'_{ij} = \frac{1}{f^2} \sum_{a, b = 0}^{f - 1} x_{f i + a,\, f j + b} ,
+# \qquad
+# \begin{pmatrix} 0 & 4 & 8 & 8 \\ 0 & 0 & 8 & 8 \\ 1 & 3 & 5 & 7 \\
+#   3 & 1 & 7 & 5 \end{pmatrix} \longmapsto
+# \begin{pmatrix} 1 & 8 \\ 2 & 6 \end{pmatrix} .
+# $$
+#
+# The mean of the image stays, $68 / 16 = 17 / 4$. Its variance does not. The
+# variance of a mean of $n$ pixels is the mean of their $n^2$ covariances:
+# $\sigma^2 / n$ when they are independent, $\sigma^2$ when they are equal.
+# Neighbours are in between; the cell prints where. So shrunken pixels keep
+# the mean zero of their normalisation and lose its unit variance; BatchNorm
+# after the first convolution mends that.
+#
+# What is gone? Of $f^2$ numbers one is left; every pattern whose blocks have
+# mean zero is invisible. Exchange the two columns of the lower left block:
+# a falling stripe becomes a rising one, and the small image does not change.
+# **No student can tell these two apart, and the teacher can.**
+
+# %%
+first = torch.tensor(
+    [[[[0.0, 4, 8, 8], [0, 0, 8, 8], [1, 3, 5, 7], [3, 1, 7, 5]]]]
+)
+second = first.clone()
+second[..., 2:, :2] = first[..., 2:, :2].flip(-1)
+small = F.avg_pool2d(first, 2)
+assert torch.equal(small[0, 0], torch.tensor([[1.0, 8.0], [2.0, 6.0]]))
+assert small.mean() == first.mean() == 17 / 4
+assert not torch.equal(first, second)
+assert torch.equal(small, F.avg_pool2d(second, 2))
+
+everything = load("digits", "train")
+normalise = Normalise.of(everything.images)
+for f in (1, 2, 4):
+    kept = F.avg_pool2d(normalise(everything.images), f).var().item()
+    print(f"{8 // f} x {8 // f}: variance {kept:.2f}", end="; ")
+    print(f"independent pixels would have {1 / f**2:.2f}")
+    assert f == 1 or 1 / f**2 < kept < 1
+
+# %% [markdown]
+# ## The best reply to a blurred question
+#
+# Of the first image the teacher says truck 0.70, car 0.25, frog 0.05, of the
+# second 0.20, 0.70, 0.10. Three in four such images are of the first kind.
+# The student sees the same four numbers, $s$ for short, and is taught both.
+# What should it say?
+#
+# [Chapter 6](06_from_cnn_to_vit.ipynb#a-crop-changes-the-label) answered:
+# the mean. There the mean was over crops; here it is over all images $x$
+# that look like $s$, $\bar p(s) = E[\,p(x) \mid s\,]$. The same split of the
+# logarithm, averaged over everything, gives
+#
+# $$
+# E \operatorname{KL}\bigl(p(x) \,\|\, q(s)\bigr)
+#   = \underbrace{E \operatorname{KL}\bigl(p(x) \,\|\, \bar p(s)\bigr)}_J
+#   + E \operatorname{KL}\bigl(\bar p(s) \,\|\, q(s)\bigr) .
+# $$
+#
+# So the best student says $q(s) = E[\,p(x) \mid s\,]$, the teacher's mean
+# opinion of all that it cannot tell apart, and $J$ is left whatever it does.
+# By hand: $\bar p = (0.5750, 0.3625, 0.0625)$ and $J = 0.0993$.
+#
+# And hard labels? Let $\pi(x)$ be the true probabilities of the classes for
+# image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
+# \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is right, $p = \pi$, this
+# is $\bar p(s)$ again. **A right teacher and the labels have the same best
+# student**: in the end it says nothing that they do not. (At $T > 1$ the
+# targets are softened, at the price that
+# [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself) names.)
+
+
+# %%
+def kl(p, q):
+    return (torch.xlogy(p, p) - torch.xlogy(p, q)).sum(-1)
+
+
+share = torch.tensor([0.75, 0.25], dtype=torch.float64)
+p = torch.tensor([[0.70, 0.25, 0.05], [0.20, 0.70, 0.10]]).double()
+reply = share @ p
+by_hand = torch.tensor([0.5750, 0.3625, 0.0625]).double()
+torch.testing.assert_close(reply, by_hand, rtol=0, atol=1e-7)
+J = share @ kl(p, reply)
+assert abs(J - 0.0993) < 6e-5
+
+z = torch.randn(1000, 1, 3, dtype=torch.float64)  # 1000 students
+q = z.softmax(-1)
+torch.testing.assert_close(kl(p, q) @ share, J + kl(reply, q[:, 0]))
+z = reply.log().requires_grad_()
+(pull,) = torch.autograd.grad(share @ kl(p, z.softmax(-1)), z)
+torch.testing.assert_close(pull, torch.zeros(3).double())
+
+# %% [markdown]
+# ## The noise in the target
+#
+# In the end; but students have few images. Let one have $n$ that look like
+# $s$. Its best guess is the mean of their $n$ targets, with a squared error
+# of the targets' variance over $n$. For a hard label, which is 0 or 1, the
+# variance is $\bar p_i (1 - \bar p_i)$. The law of total variance splits it:
+#
+# $$
+# \underbrace{\bar p_i (1 - \bar p_i)}_{\text{hard}}
+#   = \underbrace{E[\,p_i (1 - p_i) \mid s\,]}_{\text{which class, given } x}
+#   + \underbrace{\operatorname{Var}(p_i \mid s)}_{\text{soft: which } x} .
+# $$
+#
+# A soft label has the second part alone. For the truck:
+# $0.575 \cdot 0.425 = 0.2444$ is $\tfrac34 \, 0.7 \cdot 0.3 + \tfrac14 \,
+# 0.2 \cdot 0.8 = 0.1975$ plus $\tfrac34 \, 0.125^2 + \tfrac14 \, 0.375^2
+# = 0.0469$. Added up over the classes, 0.5341 against 0.0853: one soft label
+# is worth six hard ones. That is the statistical view of Menon et al.
+# ([2021](../docs/references.md#menon2021)): a right teacher has the labels'
+# mean and less variance. A real one adds a bias of its own.
+#
+# Now change the resolution. Averaged over all images, the first part is
+# $E[\,p_i(1 - p_i)\,]$: **there is no $s$ in it. What a right teacher takes
+# away is the same, however little the student sees. What it leaves grows**,
+# for a coarser $s$ mixes more images. Two predictions:
+#
+# 1. Where the student sees less, the teacher takes away a smaller *share* of
+#    the noise. Nothing here makes it help more.
+# 2. A teacher with the *student's view*, which says $\bar p(s)$, leaves none.
+#    To see the whole image is an advantage only as far as it makes the
+#    teacher right.
+#
+# The cells check the toy by simulation, and the rest in a world that can be
+# counted out: all $2^{16}$ black and white images of 4 x 4 pixels, equally
+# likely, and a random network that *is* the truth $\pi$. A student sees 16, 4
+# or 1 pixels. Also printed: the accuracy of the best student, which no loss
+# can lift.
+
+# %%
+hard = reply * (1 - reply)
+left = share @ (p - reply).square()
+torch.testing.assert_close(hard, share @ (p * (1 - p)) + left)
+assert abs(hard[0] - 0.2444) < 6e-5 and abs(left[0] - 0.0469) < 6e-5
+assert abs(hard.sum() - 0.5341) < 6e-5 and abs(left.sum() - 0.0853) < 6e-5
+
+torch.manual_seed(0)
+n, students = 20, 50_000
+which = torch.multinomial(share, n * students, replacement=True)
+given = p[which]
+drawn = F.one_hot(torch.multinomial(given, 1).flatten(), 3).double()
+for name, targets, noise in (
+    ("hard", drawn, hard.sum()),
+    ("soft", given, left.sum()),
+):
+    guess = targets.view(students, n, 3).mean(1)
+    error = (guess - reply).square().sum(1).mean()
+    print(f"{name}: error {error:.5f}, predicted {noise / n:.5f}")
+    torch.testing.assert_close(error, noise / n, rtol=0.02, atol=0)
+
+
+# %%
+def seen_as(views, values):
+    _, group = views.unique(dim=0, return_inverse=True)
+    sums = torch.zeros(group.max() + 1, 3).double()
+    sums.index_add_(0, group, values)
+    return (sums / group.bincount()[:, None])[group]  # (images, classes)
+
+
+bits = torch.arange(2**16)[:, None] >> torch.arange(16) & 1
+world = bits.double().view(-1, 1, 4, 4)
+torch.manual_seed(0)
+layers = nn.Linear(16, 32), nn.Tanh(), nn.Linear(32, 3)
+with torch.no_grad():
+    gaps = 6 * nn.Sequential(nn.Flatten(), *layers).double()(world)
+truth, views = gaps.softmax(1), {}
+for factor in (1, 2, 4):
+    views[factor] = F.avg_pool2d(world, factor).flatten(1)
+
+# %%
+table, taken = [], (truth * (1 - truth)).sum(1).mean()
+for view in views.values():
+    best = seen_as(view, truth)
+    hard = (best * (1 - best)).sum(1).mean()
+    soft = (truth - best).square().sum(1).mean()
+    table.append((soft, best.max(1).values.mean()))
+    print(f"{view.shape[1]:2} pixels: noise {hard:.3f} hard, ", end="")
+    print(f"{soft:.3f} soft; best student {table[-1][1]:.1%}")
+    torch.testing.assert_close(hard - soft, taken)
+soft, best = torch.tensor(table).T
+assert (soft.diff() > 0.01).all() and (best.diff() < -0.01).all()
+
+# %% [markdown]
+# ## Digits from four pixels
+#
+# Now with networks. The students are perceptrons that look at 8 x 8, 4 x 4
+# or 2 x 2 pixels of 100 digits. The teachers are CNNs that learned from 600
+# *other* digits. At each size:
+#
+# - **labels**: cross-entropy alone,
+# - **whole**: the teacher learned whole images and is asked about them,
+# - **wrong order**: the same teacher, asked about the *shrunken* image. The
+#   thesis' code shrinks it before the teacher looks. A CNN that ends with a
+#   pooling takes any size, so nothing warns.
+# - **same view**: a teacher that *learned* from shrunken images.
+#
+# $T = 4$ and $w = 0.9$, neither tuned; 100 steps; four learning rates tried
+# on the validation images with five seeds; ten other seeds for the test.
+# Within a seed all arms share images, batches and, at one size, first
+# weights.
+#
+# **The step.** Teacher and student read one tensor, `x`, and the student's
+# first layer shrinks it. These images are not cropped, so the teacher is
+# asked once about all of them; its answers are `v`. To have ten seeds at the
+# price of one, `vmap` runs ten students side by side, each with weights and
+# images of its own; no weight of one has a gradient from another.
+
+# %% fig_alt="One handwritten digit at 8 x 8, 4 x 4 and 2 x 2 pixels: a clear figure, a blurred one, and four grey squares." tags=["photo"]
+order = torch.randperm(1200, generator=torch.Generator().manual_seed(0))
+theirs, ours = everything.take(order[:600]), everything.take(order[600:])
+held_out, test = load("digits", "validation"), load("digits", "test")
+pixels, labels, T = normalise(ours.images), ours.labels, 4.0
+
+figure, row = plt.subplots(1, 3, figsize=(5, 1.9))
+shown = everything.images[(everything.labels == 3).nonzero()[0]].float()
+for axes, f in zip(row, (1, 2, 4), strict=True):
+    axes.imshow(F.avg_pool2d(shown, f)[0, 0], cmap="gray", vmin=0, vmax=255)
+    axes.set_title(f"{8 // f} x {8 // f}")
+    axes.set_axis_off()
+plt.show()
+
+
+# %%
+def lesson(z, y, v, w):
+    z, y, v = z.flatten(0, -2), y.flatten(), v.flatten(0, -2)
+    log_q, p = (z / T).log_softmax(1), (v / T).softmax(1)
+    soft = F.kl_div(log_q, p, reduction="batchmean")
+    return (1 - w) * F.cross_entropy(z, y) + w * T**2 * soft
+
+
+def train(look, weights, x, y, v, w, batches, rate):
+    optimizer = torch.optim.AdamW(weights, rate, fused=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, len(batches), cycle_momentum=False
+    )
+    for batch in batches:
+        z = look(x[batch])  # shrinks, then looks
+        loss = lesson(z, y[batch], v[batch], w)  # v has seen x whole
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+
+
+# %%
+def teacher_of(factor):
+    torch.manual_seed(0)
+    teacher = nn.Sequential(
+        nn.AvgPool2d(factor),  # 1 for the whole image
+        *(nn.Conv2d(1, 16, 3, padding=1), nn.ReLU()),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.ReLU()),
+        *(nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(128, 10)),
+    )
+    images, unused = normalise(theirs.images), torch.zeros(600, 10)
+    lessons = images, theirs.labels, unused, 0.0
+    batches = torch.randint(600, (200, 32))
+    train(teacher, teacher.parameters(), *lessons, batches, 1e-2)
+    return teacher.eval().requires_grad_(False)
+
+
+def perceptron(factor, seed):
+    torch.manual_seed(seed)
+    count = (8 // factor) ** 2
+    layers = nn.Linear(count, 64), nn.ReLU(), nn.Linear(64, 10)
+    return nn.Sequential(nn.AvgPool2d(factor), nn.Flatten(), *layers)
+
+
+# %%
+def batches_of(seed, steps=100):
+    generator = torch.Generator().manual_seed(seed)
+    few = torch.randperm(600, generator=generator)[:100]
+    return few[torch.randint(100, (steps, 32), generator=generator)]
+
+
+def students_of(factor, v, w, rate, seeds):
+    students = [perceptron(factor, seed) for seed in seeds]
+    weights, _ = stack_module_state(students)
+    one = partial(functional_call, students[0])
+    batches = torch.stack([batches_of(s) for s in seeds], 1)
+    lessons = list(weights.values()), pixels, labels, v, w, batches, rate
+    train(partial(vmap(one), weights), *lessons)
+    return partial(vmap(one, in_dims=(0, None)), weights)
+
+
+@torch.no_grad()
+def percent_right(look, data):
+    hits = look(normalise(data.images)).argmax(-1) == data.labels
+    return 100 * hits.double().mean(-1)  # (seeds,), of a teacher ()
+
+
+# %%
+teachers, told, scores = {f: teacher_of(f) for f in (1, 2, 4)}, {}, {}
+whole, rates = teachers[1](pixels), (1e-2, 3e-2, 1e-1, 3e-1)
+for f, own in teachers.items():
+    told["labels", f], told["whole", f] = (whole, 0.0), (whole, 0.9)
+    if f > 1:
+        told["wrong order", f] = teachers[1](F.avg_pool2d(pixels, f)), 0.9
+        told["same view", f] = own(pixels), 0.9
+for (arm, f), (v, w) in told.items():
+    tried = {}
+    for rate in rates:
+        trial = students_of(f, v, w, rate, range(100, 105))
+        tried[rate] = percent_right(trial, held_out).mean()
+    best = max(rates, key=tried.get)
+    right = percent_right(students_of(f, v, w, best, range(10)), test)
+    print(f"{8 // f} x {8 // f}  {arm:12}", end="")
+    print(f"{right.mean():.1f} ± {right.std():.1f} %")
+    scores[arm, f] = right.tolist()
+
+
+# %%
+def told_apart(what, ours, theirs):
+    ahead = paired_difference(ours, theirs)
+    print(f"{what}: {ahead}")
+    return ahead.found * (1 if ahead.mean > 0 else -1)
+
+
+for f, own in teachers.items():
+    blind = percent_right(lambda x, f=f: teachers[1](F.avg_pool2d(x, f)), test)
+    able = percent_right(own, test)
+    print(f"teachers at {8 // f}: whole {blind:.1f} %, same view {able:.1f} %")
+    assert f == 1 or blind < able - 20
+for first, second, signs in (
+    ("whole", "labels", {1: 1, 2: 1, 4: 0}),
+    ("wrong order", "labels", {2: -1, 4: -1}),
+    ("same view", "labels", {2: 1, 4: 1}),
+    ("same view", "whole", {2: 0, 4: 1}),
+):
+    for f, sign in signs.items():
+        what = f"{8 // f} x {8 // f}, {first} over {second}"
+        assert told_apart(what, scores[first, f], scores[second, f]) == sign
+
+# %% [markdown]
+# ### How to read it
+#
+# **The wrong order** is worse than no teacher, at both sizes. This teacher
+# never learned from shrunken images, and falls more than twenty points behind
+# one that did. It has to see what it was *trained* on.
+#
+# **Prediction 1.** At 8 x 8 and 4 x 4 the whole-image teacher helps. At
+# 2 x 2, where help is needed most, **no difference found**.
+#
+# **Prediction 2.** At 4 x 4 the teacher of the same view helps too, and
+# between the two no difference was found. At 2 x 2 it is *ahead* of the one
+# that sees everything, though it is right far less often.
+#
+# **What it does not show.** The arithmetic is of a right teacher, at $T = 1$,
+# and of a student that judges each view by itself. These teachers err, their
+# targets are softened, and a network carries over from view to view: the
+# outcome agrees with the predictions and does not prove them. Part of every
+# gain is 600 more labels. In two earlier tries, with other teachers and
+# grids, the order at 2 x 2 was the same; the gain at 8 x 8 was once not
+# found. And in practice a whole-image teacher may exist already; one of the
+# student's view has to be trained.
+
+# %% [markdown]
+# ## Clothes at a half and a quarter
+#
+# The recorded runs: Fashion-MNIST, 3,000 images, the narrow ResNet-18 at 28,
+# 14 and 7 pixels, on labels alone and with soft labels ($T = 4$, $w = 0.9$),
+# each tuned on one grid, five seeds. The teacher, a ResNet-50, learned from
+# the same 3,000 *whole* images: no label is added. The picture has mean and
+# standard deviation; the line is the teacher.
+
+
+# %%
+def five(name):
+    name = f"{name}-fashion_mnist"
+    return [records.read(name, "laptop", seed) for seed in range(5)]
+
+
+def percent(runs, score="accuracy"):
+    return [100 * run["test"][score] for run in runs]
+
+
+alone, soft = {}, {}
+for side, kind in ((28, ""), (14, "_half"), (7, "_quarter")):
+    alone[side] = five(f"scratch-resnet18{kind}")
+    soft[side] = five(f"soft-resnet18{kind}_from_resnet50")
+    assert {run["config"]["teacher_weight"] for run in soft[side]} == {0.9}
+teacher = records.read("teacher-resnet50-fashion_mnist", "laptop", 0)
+assert teacher["config"]["training_images"] == 3000
+right = torch.tensor([percent(alone[side]) for side in alone]).mean(1)
+taught = 100 * teacher["test"]["accuracy"]
+print(f"teacher {taught:.1f} %, students on labels {right.numpy().round(1)}")
+assert right[0] > taught > right[1] > right[2]
+
+# %% fig_alt="Test accuracy on Fashion-MNIST against the multiply-adds of a prediction, on a logarithmic axis, for labels alone and for soft labels at 7, 14 and 28 pixels. Both rise with the pixels; soft labels are below labels at 28 pixels and beside them elsewhere. A dashed line is the teacher."
+axes = plt.subplots(figsize=(5, 3))[1]
+axes.axhline(taught, color=figures.OTHER, linestyle="--", label="teacher")
+for name, arm, colour, aside in (
+    ("labels", alone, figures.STUDENT, 0.95),
+    ("soft labels", soft, figures.CORRECT, 1.05),
+):
+    table = torch.tensor([percent(arm[side]) for side in work])
+    places = [aside * work[side] for side in work]
+    look = {"fmt": "o-", "color": colour, "capsize": 4, "label": name}
+    axes.errorbar(places, table.mean(1), table.std(1), **look)
+axes.set(xscale="log", xlabel="multiply-adds of a prediction")
+ticks = [f"{work[s] / 1e6:.1f} M\n{s} x {s}" for s in work]
+axes.set_xticks(list(work.values()), ticks)
+axes.minorticks_off()
+axes.set_ylabel("test accuracy (%)")
+axes.legend(loc="lower right")
+plt.show()
+
+
+# %%
+gain = {}
+for side in work:
+    pair = percent(soft[side]), percent(alone[side])
+    gain[side] = [ours - theirs for ours, theirs in zip(*pair, strict=True)]
+    helped = told_apart(f"{side} pixels, soft over labels", *pair)
+    assert helped == (-1 if side == 28 else 0)
+    for score in ("nll", "ece"):
+        pair = percent(soft[side], score), percent(alone[side], score)
+        assert told_apart(f"    100 x {score}", *pair) == 1
+for less, more, sign in ((14, 28, 1), (7, 28, 1), (7, 14, 0)):
+    pair = gain[less], gain[more]
+    assert told_apart(f"gain at {less} over gain at {more}", *pair) == sign
+pair = percent(alone[14]), percent(alone[28])
+assert told_apart("labels, 14 over 28 pixels", *pair) == -1
+
+# %%
+cohort = five("mutual-resnet18_half")
+second = [100 * run["heads"]["student 1"]["accuracy"] for run in cohort]
+for name, peer, signs in (
+    ("first", percent(cohort), (0, 0)),
+    ("second", second, (-1, 0)),
+):
+    for arm, sign in zip(("labels", "soft labels"), signs, strict=True):
+        rival = percent((alone if arm == "labels" else soft)[14])
+        assert told_apart(f"{name} peer over {arm}", peer, rival) == sign
+
+torch.manual_seed(0)
+errors = (gaps + torch.randn_like(gaps)).softmax(1) - truth
+kept = [seen_as(view, errors) for view in views.values()]
+bias = torch.stack([mean.square().sum(1).mean() for mean in kept])
+print("small world, squared bias at 16, 4 and 1 pixels", bias.numpy().round(5))
+assert (bias.diff() < 0).all()
+
+# %% [markdown]
+# ### Less harm is not help
+#
+# **The teacher helps nowhere.** At 28 pixels soft labels are *worse* than
+# labels; at 14 and at 7, no difference found. NLL and ECE are worse at all
+# three, as in
+# [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself). The
+# gains at 14 and 7 pixels are above that at 28, and the intervals leave zero
+# out. But they rise from harm to nothing.
+#
+# Why harm? This teacher is behind the students that see all, and has mistakes
+# to teach. It is *ahead* of the others, and still no help to them.
+#
+# Why less of it? We did not predict that. A possible reason, after the fact:
+# of errors $b(x) = p(x) - \pi(x)$ the best student inherits
+# $E[\,b \mid s\,]$, and the mean square of a mean cannot grow as $s$ gets
+# coarser. The last cell counts it in the small world, for random errors.
+# Whether it is the reason here, the records cannot say.
+#
+# **Peers at a half.** In deep mutual learning (chapter 10) the teacher is a
+# peer, with the same view. For the first of two, no difference found from
+# labels or from soft labels; the second ends a little behind labels.
+#
+# **What it does not show.** This is one run of one teacher, trained for ten
+# epochs, with $T$ and $w$ not tuned. A better one may help. Certain is the
+# price: at 14 pixels a student of labels alone does about a quarter of the
+# work, and is right less often.
+#
+# **Held to the library.** Ours is
+# [`shrink`](../labkd/cross_quality.py#shrink) inside
+# [`FewerPixels`](../labkd/cross_quality.py#FewerPixels). And the last cell is
+# the test that the wrong order fails: hooks note what each network was shown.
+
+# %%
+x, y = pixels[:64], labels[:64]
+for f in (2, 4):
+    student, seen = perceptron(f, seed=0), []
+    library = cross_quality.FewerPixels(student[1:], f)
+    torch.testing.assert_close(student[0](x), cross_quality.shrink(x, f))
+    torch.testing.assert_close(student(x), library(x))
+
+    for network in (teachers[1], library.student):
+        network.register_forward_pre_hook(
+            lambda module, shown, seen=seen: seen.append(shown[0])
+        )
+    v, z = teachers[1](x), library(x)
+    settings = {"temperature": T, "soft_weight": 0.9}
+    loss = soft_targets.distillation_loss(z, v, y, **settings)
+    torch.testing.assert_close(lesson(z, y, v, 0.9), loss)
+    assert seen[0] is x
+    torch.testing.assert_close(seen[1], cross_quality.shrink(x, f))
+
+# %% [markdown]
+# ## Exercises
+#
+# **1. Narrow or near-sighted.** Halve the *width* of a convolution instead
+# of the side of its image. What does each way save?
+#
+# <details markdown="1">
+# <summary>Solution</summary>
+#
+# Half the channels in and half out: a quarter of the multiply-adds, like
+# half the side, *and* a quarter of the parameters. Fewer pixels save no
+# parameter, but leave a quarter of the activations instead of half.
+#
+# </details>
+#
+# **2. Shift, then shrink.** Shift an image by one pixel. Is the small image
+# shifted too? Should one crop before shrinking or after?
+#
+# <details markdown="1">
+# <summary>Solution</summary>
+#
+# Only a shift by a multiple of $f$ survives; others cut the blocks elsewhere.
+# So crop first, for more different small images, and ask the teacher about
+# the crop that was shrunken. `labkd` does.
+#
+# </details>
+#
+# **3. The other way.** Let the *teacher* see $s$ and the student the whole
+# $x$. What does the best student say, and what is its squared error?
+#
+# <details markdown="1">
+# <summary>Solution</summary>
+#
+# The target $\bar p(s)$ is a function of $x$, so it is the best reply: the
+# student learns not to use what it sees. There is no noise; the error left,
+# $E \lVert \pi(x) - \bar p(s) \rVert^2$, is the soft column of the small
+# world. Only the labels' share of the loss can mend it.
+#
+# </details>
+#
+# **4. A biased teacher.** In the toy, the teacher is off by a fixed vector
+# $b$ with $\lVert b \rVert^2 = 0.01$. From how many images on are hard labels
+# better?
+#
+# <details markdown="1">
+# <summary>Solution</summary>
+#
+# Soft labels have the error $0.0853 / n + 0.01$, hard ones $0.5341 / n$.
+# Equal at $n = 0.4488 / 0.01 = 44.9$: from 45 on. Variance goes away with
+# more images, a bias stays.
+#
+# </details>
+
+# %% [markdown]
+# ## References
+#
+# - Su and Maji, *Adapting Models to Signal Degradation using Distillation*
+#   ([2017](../docs/references.md#su2017)).
+# - Menon, Rawat, Reddi, Kim and Kumar, *A Statistical Perspective on
+#   Distillation* ([2021](../docs/references.md#menon2021)): a right teacher
+#   lowers the variance of the student's objective.
+# - Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*
+#   ([2015](../docs/references.md#hinton2015)): section 2.
+# - The code: [cross_quality.py](../labkd/cross_quality.py),
+#   [cnn_arms.py](../labkd/cnn_arms.py).
