@@ -14,6 +14,7 @@ import claims
 import formulas
 import headline
 import jinja2
+import library_table
 import nbformat
 import records_table
 import sections
@@ -113,10 +114,14 @@ def on_page_markdown(markdown, page, config, files):
                 records_table.read(results), records_table.grids(results)
             )
             markdown = markdown.replace(records_table.MARKER, table)
-        found = records.read_all(ROOT / "labkd" / "results")
         for marker, written in WRITTEN.items():
             if marker in markdown:
+                found = records.read_all(ROOT / "labkd" / "results")
                 markdown = markdown.replace(marker, written(found))
+        if library_table.MARKER in markdown:
+            markdown = markdown.replace(
+                library_table.MARKER, library_table.table()
+            )
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
         return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)

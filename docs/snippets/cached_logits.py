@@ -1,0 +1,22 @@
+import torch
+
+
+class Indexed(torch.utils.data.Dataset):
+    def __init__(self, dataset):
+        self.dataset = dataset
+
+    def __len__(self):
+        return len(self.dataset)
+
+    def __getitem__(self, index):
+        # The index travels along, so that shuffling cannot part the image
+        # from what the teacher said about it.
+        return *self.dataset[index], index
+
+
+@torch.no_grad()
+def teacher_table(teacher, indexed, batch_size=256):
+    # In order, and of images that no random crop will change afterwards.
+    batches = torch.utils.data.DataLoader(indexed, batch_size)
+    return torch.cat([teacher(images) for images, *_ in batches])
+    # In the loop: teacher_logits = table[indices]

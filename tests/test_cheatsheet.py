@@ -1,0 +1,234 @@
+r"""The snippets of the cheat sheet: alone, short, and equal to labkd."""
+
+import ast
+import re
+from pathlib import Path
+
+import library_table
+import pytest
+import torch
+from torch import nn
+
+from labkd import calibration, mutual_learning, soft_targets
+from labkd.conventions import ALL
+from labkd.distillation_token import hard_distillation_loss, token_loss
+from labkd.virtual_teacher import virtual_teacher_loss
+from labkd.vit import joint_log_probabilities
+
+ROOT = Path(__file__).parents[1]
+SNIPPETS = sorted((ROOT / "docs" / "snippets").glob("*.py"))
+PAGE = (ROOT / "docs" / "cheatsheet.md").read_text("utf-8")
+
+
+def run(name):
+    r"""What a snippet defines, in a namespace that was empty before."""
+    namespace = {}
+    source = (ROOT / "docs" / "snippets" / f"{name}.py").read_text("utf-8")
+    exec(compile(source, name, "exec"), namespace)
+    return namespace
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(0)
+    z, v, more = 3 * torch.randn(
+        3, 64, 10, generator=generator, dtype=torch.float64
+    )
+    return z, v, more, torch.randint(10, (64,), generator=generator)
+
+
+def assert_same(ours, theirs, logits):
+    r"""Equal values, and equal gradients for `logits`."""
+    torch.testing.assert_close(ours, theirs)
+    pulls = (torch.autograd.grad(x.sum(), logits)[0] for x in (ours, theirs))
+    torch.testing.assert_close(*pulls)
+
+
+@pytest.mark.parametrize("path", SNIPPETS, ids=lambda p: p.stem)
+def test_each_is_short_and_stands_alone(path):
+    source = path.read_text("utf-8")
+    lines = source.splitlines()
+    assert len(lines) <= 25 and max(map(len, lines)) <= 79
+    imported = {
+        name.name.split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in node.names
+    }
+    assert imported == {"torch"}
+    before = {"__builtins__"}
+    defined = set(run(path.stem)) - before - {"torch", "F"}
+    assert defined
+
+
+def test_the_page_shows_each_once():
+    shown = re.findall(r'--8<-- "(\w+)\.py"', PAGE)
+    assert sorted(shown) == [path.stem for path in SNIPPETS]
+
+
+def test_each_cites_its_source_or_its_chapter():
+    sections = re.split(r"^## ", PAGE, flags=re.M)[1:]
+    for section in sections:
+        if "--8<--" in section and not section.startswith("The whole loop"):
+            assert re.search(r"references\.md#|\.ipynb", section), section
+
+
+def test_soften(batch):
+    z, *_ = batch
+    ours = run("soften")["soften"](z, 3.0)
+    torch.testing.assert_close(ours, soft_targets.soften(z, 3.0))
+
+
+def test_kl_divergence(batch):
+    z, v, *_ = batch
+    z.requires_grad_(), v.requires_grad_()
+    ours = run("kl_divergence")["kl_divergence"](z, v, 3.0)
+    assert_same(ours, soft_targets.kl_divergence(z, v, 3.0), z)
+    assert ours.requires_grad
+    again = run("kl_divergence")["kl_divergence"](z.detach(), v, 3.0)
+    assert not again.requires_grad
+
+
+def test_hintons_loss(batch):
+    z, v, _, labels = batch
+    z.requires_grad_()
+    loss = run("hinton")["distillation_loss"]
+    assert_same(
+        loss(z, v, labels), soft_targets.distillation_loss(z, v, labels), z
+    )
+    settings = {"temperature": 2.0, "soft_weight": 0.3}
+    assert_same(
+        loss(z, v, labels, **settings),
+        soft_targets.distillation_loss(z, v, labels, **settings),
+        z,
+    )
+
+
+def test_hard_distillation(batch):
+    z, v, _, labels = batch
+    z.requires_grad_()
+    ours = run("hard_distillation")["hard_distillation_loss"](z, v, labels)
+    assert_same(ours, hard_distillation_loss(z, v, labels), z)
+
+
+def test_the_token_head(batch):
+    z, v, second, labels = batch
+    second.requires_grad_()
+    token = run("token_head")
+    ours = token["token_loss"](z, second, v, labels)
+    assert_same(ours, token_loss(z, second, v, labels), second)
+    torch.testing.assert_close(
+        token["predict"](z, second).log(), joint_log_probabilities(z, second)
+    )
+
+
+@pytest.mark.parametrize("ensemble", [False, True])
+def test_mutual_learning(batch, ensemble):
+    *cohort, labels = batch
+    for logits in cohort:
+        logits.requires_grad_()
+    name = "mutual_ensemble" if ensemble else "mutual_learning"
+    ours = run(name)[f"{name}_loss"](cohort, labels, 0.3)
+    theirs = mutual_learning.mutual_learning_loss(
+        cohort, labels, weight=0.3, ensemble=ensemble
+    )
+    torch.testing.assert_close(ours, theirs)
+    for logits in cohort:
+        pulls = (
+            torch.autograd.grad(x.sum(), logits, retain_graph=True)[0]
+            for x in (ours, theirs)
+        )
+        torch.testing.assert_close(*pulls)
+
+
+def test_the_virtual_teacher(batch):
+    z, _, _, labels = batch
+    z.requires_grad_()
+    ours = run("virtual_teacher")["virtual_teacher_loss"](z, labels, 0.8, 0.4)
+    theirs = virtual_teacher_loss(
+        z, labels, correct_probability=0.8, weight=0.4
+    )
+    assert_same(ours, theirs, z)
+
+
+def test_the_calibration_error(batch):
+    z, _, _, labels = batch
+    ours = run("calibration_error")["expected_calibration_error"]
+    for bins in (1, 10, 15):
+        theirs = calibration.expected_calibration_error(
+            z.softmax(1), labels, bins
+        )
+        assert ours(z, labels, bins) == pytest.approx(theirs, abs=1e-7)
+
+
+def test_temperature_scaling(batch):
+    z, _, _, labels = batch
+    # Right more often than not, and far too sure of it.
+    z[torch.arange(48), labels[:48]] += 6
+    ours = run("temperature_scaling")["fit_temperature"](4 * z, labels)
+    theirs = calibration.fit_temperature(4 * z, labels)
+    assert ours == pytest.approx(theirs, rel=1e-4) and ours > 2
+
+
+def small(seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 3)
+    )
+
+
+def test_a_frozen_teacher_stays_as_it_is():
+    frozen = run("frozen_teacher")
+    teacher = frozen["freeze"](small(0))
+    before = {k: v.clone() for k, v in teacher.state_dict().items()}
+    images = torch.randn(16, 4)
+    torch.testing.assert_close(
+        frozen["ask"](teacher, images), frozen["ask"](teacher, images)
+    )
+    assert not any(p.requires_grad for p in teacher.parameters())
+    after = teacher.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    with pytest.raises(RuntimeError, match="training mode"):
+        frozen["ask"](teacher.train(), images)
+
+
+def test_cached_logits_stay_with_their_images():
+    cached = run("cached_logits")
+    images, labels = torch.randn(50, 4), torch.randint(3, (50,))
+    indexed = cached["Indexed"](torch.utils.data.TensorDataset(images, labels))
+    teacher = small(0).eval()
+    table = cached["teacher_table"](teacher, indexed, batch_size=16)
+    shuffled = torch.utils.data.DataLoader(indexed, 8, shuffle=True)
+    seen = 0
+    for some, its_labels, indices in shuffled:
+        torch.testing.assert_close(table[indices], teacher(some))
+        assert torch.equal(labels[indices], its_labels)
+        seen += len(some)
+    assert seen == len(indexed) == 50
+
+
+def test_the_whole_loop_teaches():
+    torch.manual_seed(0)
+    images = torch.randn(256, 4)
+    teacher = nn.Linear(4, 3)
+    with torch.no_grad():
+        teacher.weight.mul_(8)
+    labels = teacher(images).argmax(1)
+    before = teacher.weight.clone()
+    student = small(1)
+    data = torch.utils.data.TensorDataset(images, labels)
+    batches = torch.utils.data.DataLoader(data, 32, shuffle=True)
+    run("whole_loop")["distill"](student, teacher, batches)
+    right = (student.eval()(images).argmax(1) == labels).double().mean()
+    assert right > 0.85
+    assert torch.equal(teacher.weight, before)
+
+
+def test_the_table_of_libraries_has_their_settings():
+    rows = library_table.table().splitlines()[2:]
+    assert len(rows) == len(ALL)
+    labml = next(row for row in rows if row.startswith("| labml"))
+    cells = [cell.strip() for cell in labml.strip("|").split("|")]
+    assert "`soft_weight` 100" in cells[1]
+    # 4/9 and 0.9 at ten classes, 0.04 / 0.54 at a hundred.
+    assert cells[2:] == ["5", "0.444", "0.9", "0.074"]
