@@ -122,12 +122,14 @@ torch.testing.assert_close(40 * pull, torch.tensor([[-18.0, 11.0, 7.0]]))
 # $$
 #
 # (A wrong class gets $\delta / C = (1 - a) / (C - 1)$, as it should.) The
-# gradient of the whole loss at $T = 1$ is then
+# gradient of the whole loss at $T = 1$ is $q$ minus the mean target
 #
 # $$
-# q - \bigl( (1 - w) \, y + w \, p \bigr)
-#   = q - \bigl( (1 - \varepsilon) \, y + \varepsilon u \bigr), \qquad
-#   \varepsilon = w (1 - a) \, \frac{C}{C - 1} .
+# (1 - w) \, y + w \, p = (1 - \varepsilon) \, y + \varepsilon u ,
+# $$
+#
+# $$
+# \varepsilon = w \, \delta = w (1 - a) \, \frac{C}{C - 1} .
 # $$
 #
 # That is **label smoothing** with $\varepsilon$, an argument of PyTorch's
@@ -167,10 +169,10 @@ for T, moves in ((1.0, False), (4.0, True)):
 # *those* and takes a second softmax. With ten classes, 0.9 becomes
 #
 # $$
-# \frac{e^{0.9 / T}}{e^{0.9 / T} + 9 \, e^{0.1 / (9 T)}}
-#   = 0.21277,\ 0.10829,\ 0.10407 \quad \text{at } T = 1, 10, 20 .
+# \frac{e^{0.9 / T}}{e^{0.9 / T} + 9 \, e^{0.1 / (9 T)}} .
 # $$
 #
+# That is 0.21277 at $T = 1$, 0.10829 at $T = 10$ and 0.10407 at $T = 20$.
 # A tenth would be uniform. What is such a teacher worth? Ask where its loss
 # is least. The student's softened probability must equal the target $t$ of
 # the label, so the best gap between the label's logit and the others is
@@ -231,7 +233,7 @@ for T, second, by_hand in rows:
 # theory predict?
 #
 # 1. On images they have learned, **virtual** and **softened** stop at the
-#    last column above. So **softened** will be under-confident, with the
+#    $q$ printed above. So **softened** will be under-confident, with the
 #    larger ECE.
 # 2. A scale is what temperature scaling repairs. After it, the differences
 #    in ECE should be gone.
@@ -354,29 +356,29 @@ arms = {
     "softened": lambda z, y, v: virtual_loss(z, y, 20.0, 0.5, True),
     "soft": lambda z, y, v: distillation_loss(z, v, y, temperature=4.0),
 }
-scores = {False: ("accuracy", "ECE", "NLL", "entropy")}
-scores[True] = ("ECE", "NLL", "others")
-heats = {}
+heats, columns = {}, ("accuracy", "ECE", "NLL", "entropy", "others")
+print("100 x       T" + "".join(f"{name:>13}" for name in columns))
 for arm, loss_of in arms.items():
     heats[arm] = evaluate(arm, loss_of, best_rate([loss_of]))
-    for scaled in scores:
-        print(f"{arm}, T = {heats[arm] if scaled else 1:.2f}, 100 x", end="")
-        for score in scores[scaled]:
-            values = [run[score] for run in judged[arm, scaled]]
-            print(f"  {score} {show(values)}", end="")
-        print()
+    for scaled in (False, True):
+        line = f"{arm:8}{heats[arm] if scaled else 1:5.2f}"
+        for name in columns:
+            values = [run[name] for run in judged[arm, scaled]]
+            mean, spread = statistics.mean(values), statistics.stdev(values)
+            line += f"{mean:6.1f} ±{spread:5.1f}"
+        print(line)
 
 # %%
 pairs = [(arm, "labels") for arm in ("virtual", "softened", "soft")]
 pairs += [("softened", "virtual")]
-signs = {}
+scores = {False: columns[:4], True: ("ECE", "NLL", "others")}
+signs = dict.fromkeys(pairs, "")
 for scaled, pair in product(scores, pairs):
     print(f"{pair[0]} over {pair[1]}{', scaled' * scaled}:")
     for score in scores[scaled]:
         more = gain(*pair, score, scaled)
         print(f"    {score} {more}")
         sign = "+" if more.mean > 0 else "-"
-        signs.setdefault(pair, "")
         signs[pair] += sign if more.found else "0"
 # accuracy, ECE, NLL and entropy; then, scaled, ECE, NLL and others
 assert signs["virtual", "labels"] == "++-+" + "0--"
@@ -385,7 +387,7 @@ assert signs["soft", "labels"][:5] == "0++-" + "0"
 assert signs["softened", "virtual"][:6] == "0+++" + "00"
 assert heats["softened"] < heats["virtual"] < 1 < heats["soft"]
 
-# %% fig_alt="Reliability diagrams of the four arms on the digits, ten students each. As trained, the softened arm lies far above the diagonal, the virtual arm above it, labels and soft below it. After temperature scaling the four curves lie close together, a little below the diagonal." tags=["wide"]
+# %% fig_alt="Reliability diagrams of the four arms on the digits, ten students each. As trained, the softened arm lies far above the diagonal, the virtual arm above it, labels and soft below it. After temperature scaling the four curves lie close together, a little below the diagonal."
 palette = ("black", figures.CORRECT, figures.STUDENT, "#7048e8")
 COLOURS = dict(zip(arms, palette, strict=True))
 
@@ -395,7 +397,7 @@ def draw(axes, arm, z, labels):
     figures.draw_reliability(axes, curve, arm, colour=COLOURS[arm])
 
 
-figure, row = plt.subplots(1, 2, figsize=(6.6, 3.4))
+figure, row = plt.subplots(2, 1, figsize=(3.2, 6.4))
 for axes, scaled in zip(row, scores, strict=True):
     for arm in arms:
         z, labels = answers[arm, scaled].flatten(0, 1), test.labels.repeat(10)
@@ -426,7 +428,7 @@ plt.show()
 # images and boasts, and its students boast too.
 #
 # **What it does not show.** These are 100 images and a perceptron, where any
-# regularisation is welcome. And in the right panel all arms are still too
+# regularisation is welcome. And in the lower panel all arms are still too
 # sure: the temperature was fitted on images of other writers than those of
 # the test, and what differs there no single number can repair.
 
@@ -475,7 +477,7 @@ for ours, score in product(("as it is", "doubled"), scores[False][:3]):
     assert (more.found and more.mean > 0) or score == "accuracy"
 
 # %% fig_alt="ECE of ten students, a dot each, beside the ECE of their teacher, a bar, for the teacher calibrated, as it is and doubled: both rise from left to right; the students of the calibrated teacher lie above its bar."
-axes = plt.subplots(figsize=(4.6, 2.8))[1]
+axes = plt.subplots(figsize=(3.3, 2.8))[1]
 for place, name in enumerate(taught):
     bar = axes.bar(place, boasts[name], 0.6, color=figures.OTHER)
     dots = axes.plot([place] * 10, errors[name], ".", color=figures.STUDENT)
@@ -501,12 +503,14 @@ assert above.found and above.mean > 0
 # **no difference found**. **Virtual** against labels: **no difference found**
 # in accuracy, ECE or NLL. So the thesis is right about calibration: without
 # the second softmax it is better, on digits and on clothes. That it makes
-# *better students*, we did not find. Nor that it beats labels alone.
+# *better students*, we did not find. Nor, on clothes, that it beats labels
+# alone.
 #
 # **Soft** is worse than labels in all three (found). Its teacher is a
 # larger network, and less accurate than the students on labels: after so few
 # images and epochs, size is no advantage. Distillation cannot hand on what is
-# not there.
+# not there. (One trained for longer was added to the recipes when this was
+# known.)
 #
 # Scaling brings every ECE down (first seed). But the NLL of **softened** ends
 # highest of all, so here not everything was a matter of scale.
@@ -540,9 +544,9 @@ assert signs["softened", "labels"] == "0++"
 assert signs["soft", "labels"] == "-++"
 assert signs["softened", "virtual"] == "0++"
 
-# %% fig_alt="Reliability diagrams on Fashion-MNIST, first seed. As trained, the softened arm lies far above the diagonal and the other three near it, soft below. At their own temperatures all four lie close to the diagonal." tags=["wide"]
+# %% fig_alt="Reliability diagrams on Fashion-MNIST, first seed. As trained, the softened arm lies far above the diagonal and the other three near it, soft below. At their own temperatures all four lie close to the diagonal."
 labels, nll = torch.arange(10).repeat_interleave(1000), {}
-figure, row = plt.subplots(1, 2, figsize=(6.6, 3.4))
+figure, row = plt.subplots(2, 1, figsize=(3.2, 6.4))
 for arm, name in names.items():
     path = records.path_of(name, "laptop", 0)
     both = load_file(path.with_suffix(".logits.safetensors"))
@@ -571,7 +575,7 @@ assert max(nll, key=nll.get) == "softened"
 # well calibrated and good classifiers, and bad teachers: the resemblances
 # between classes have gone from their logits.
 #
-# The column *others* on the digits looks for that. It takes the label out,
+# The column *others* of the digits looks for that. It takes the label out,
 # normalises what is left, and gives its distance from uniform in nats, each
 # student at its own temperature, so that a scale cannot be the reason. For
 # **virtual** as for **softened** it is smaller than for labels (found). If
