@@ -172,7 +172,7 @@ def angle(classes, w):
     return cosine.clamp(-1, 1).acos().rad2deg().item()
 
 
-axes = plt.subplots(figsize=(3.5, 2.6))[1]
+axes = plt.subplots(figsize=(3.1, 2.4))[1]
 weights = torch.linspace(0, 1, 28).tolist()  # 4/9 is one of them
 for classes, colour in ((10, figures.CORRECT), (100, figures.STUDENT)):
     angles = [angle(classes, w) for w in weights]
@@ -339,13 +339,13 @@ for arm, lesson in arms.items():
     print(f"{arm:14} {right.mean():.1f} ± {right.std():.1f} %")
 
 # %% fig_alt="Test accuracy of ten students in each arm and their mean: hard labels on fifty images are lowest and most scattered, soft labels on fifty next, both arms on 1,200 images highest and close together."
-axes = plt.subplots(figsize=(3.5, 2.2))[1]
+axes = plt.subplots(figsize=(3.1, 2.1))[1]
 for place, values in enumerate(reversed(scores.values())):
     axes.plot(values, [place] * 10, ".", color=figures.STUDENT)
     mean = sum(values) / 10
     axes.plot(mean, place, "|", color=figures.CORRECT, ms=18, mew=3)
 axes.set_yticks(range(4), list(reversed(scores)))
-axes.set_xlabel("per cent of test images")
+axes.set(ylim=(-0.5, 3.5), xlabel="per cent of test images")
 plt.show()
 gains, names = {}, list(arms)
 for ours, theirs in ((1, 0), (2, 1), (3, 1), (2, 3)):
@@ -407,7 +407,7 @@ def no_threes(count, generator):
 
 
 three, raises = F.one_hot(torch.tensor(3), 10), torch.linspace(0, 10, 41)
-axes = plt.subplots(figsize=(3.5, 2.2))[1]
+axes = plt.subplots(figsize=(3.1, 2.1))[1]
 digits = [digit for digit in range(10) if digit != 3]
 hot = soften(v[0], 8.0)
 given = [hot[data.labels == digit, 3].mean().item() for digit in digits]
@@ -588,7 +588,7 @@ for pair, (teacher, student, dataset) in pairs.items():
 assert ahead < 0 and gains[pair].found and gains[pair].mean < 0
 
 # %% fig_alt="Gain in test accuracy of soft labels over labels alone for the recorded pair: a dot a seed, the mean and its 95 percent interval, all left of zero, beside two published gains right of it."
-axes = plt.subplots(figsize=(3.5, 1.8))[1]
+axes = plt.subplots(figsize=(3.1, 1.8))[1]
 axes.axvline(0, color=figures.OTHER)
 for published in (0.21, 2.0):  # ResNets, and labml's pair
     axes.axvline(published, color="black", linestyle=":", linewidth=1)
