@@ -6,6 +6,7 @@ from pathlib import Path
 
 import library_table
 import pytest
+import sections
 import torch
 from torch import nn
 
@@ -62,15 +63,28 @@ def test_each_is_short_and_stands_alone(path):
 
 
 def test_the_page_shows_each_once():
-    shown = re.findall(r'--8<-- "(\w+)\.py"', PAGE)
+    shown = re.findall(r"^<!-- (\w+)\.py -->$", PAGE, re.M)
     assert sorted(shown) == [path.stem for path in SNIPPETS]
 
 
 def test_each_cites_its_source_or_its_chapter():
     sections = re.split(r"^## ", PAGE, flags=re.M)[1:]
     for section in sections:
-        if "--8<--" in section and not section.startswith("The whole loop"):
+        if ".py -->" in section and not section.startswith("The whole loop"):
             assert re.search(r"references\.md#|\.ipynb", section), section
+
+
+def test_prose_and_snippet_stand_side_by_side(tmp_path):
+    (tmp_path / "one.py").write_text("import torch\n\nONE = 1\n")
+    page = "# Sheet\n\nIntro.\n\n## One\n\nBefore.\n\n<!-- one.py -->\n"
+    intro, one = sections.of_sheet(page, tmp_path)
+    assert (intro.heading, intro.level, one.level) == ("# Sheet", 1, 2)
+    assert intro.rows[0].prose == "Intro." and not intro.rows[0].code
+    (row,) = one.rows
+    assert row.prose == "Before."
+    assert [c.source for c in row.code] == ["import torch\n\nONE = 1"]
+    with pytest.raises(FileNotFoundError, match="two.py"):
+        sections.of_sheet(page.replace("one.py", "two.py"), tmp_path)
 
 
 def test_soften(batch):

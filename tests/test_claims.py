@@ -23,6 +23,7 @@ def runs(recipe, accuracies, size="laptop", ece=(), curves=()):
             "size": size,
             "seed": seed,
             "config": {"baseline": ""},
+            "command": f"run {recipe} --seed {seed}",
             "test": {"accuracy": accuracy, "ece": ece[seed] if ece else 0.1},
             "epochs": [
                 {"validation": {"accuracy": a}}
@@ -72,6 +73,7 @@ def test_the_interval_gives_the_verdict(ours, verdict):
     ahead = comparisons.paired_difference(*points)
     assert f"{ahead.mean:+.1f} ± {ahead.half_width:.1f} points" in row
     assert f"{statistics.mean(theirs):.1%}"[:-1] in row
+    assert f"`run {LABML.ours} --seed 0`" in row
 
 
 def test_less_is_better_where_the_claim_says_so():

@@ -20,6 +20,7 @@ HEAD = (
     "Ours",
     "Verdict",
     "Records",
+    "Again",
 )
 # The largest that has been recorded is judged.
 SIZES = ("full", "colab", "laptop")
@@ -128,8 +129,9 @@ def _row(claim: Claim, arms: dict) -> list[str]:
             shown, verdict = _judge(claim, *pair)
             note = f" ({size}; {claim.note})" if claim.note else f" ({size})"
             files = ", ".join(_link(arm) for arm in pair)
-            return [*told, shown + note, verdict, files]
-    return [*told, "not recorded yet", "open", ""]
+            again = f"`{pair[0].records[0]['command']}`"
+            return [*told, shown + note, verdict, files, again]
+    return [*told, "not recorded yet", "open", "", ""]
 
 
 def _judge(claim: Claim, ours, theirs) -> tuple[str, str]:

@@ -122,6 +122,9 @@ def on_page_markdown(markdown, page, config, files):
             markdown = markdown.replace(
                 library_table.MARKER, library_table.table()
             )
+        if sections.SNIPPET.search(markdown):
+            parts = sections.of_sheet(markdown, ROOT / "docs" / "snippets")
+            markdown = _template().render(sections=parts)
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
         return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)

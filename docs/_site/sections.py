@@ -9,6 +9,7 @@ import hashlib
 import re
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from annotate import annotate
 from whole_functions import whole_function
@@ -17,6 +18,7 @@ HEADING = re.compile(r"(#{1,6}) [^\n]*")
 # What a terminal takes for a colour.
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # In the repository docs/ is a folder, on the site it is the root.
+SNIPPET = re.compile(r"^<!-- (\w+\.py) -->$", re.M)
 TO_DOCS = re.compile(r"\]\(\.\./docs/")
 DETAILS = re.compile(
     r"^<details[^>]*>\s*<summary>(.*?)</summary>\n(.*?)^</details>\s*$",
@@ -120,6 +122,27 @@ def of_module(
             prose = prose[match.end() :].strip()
         code = [Code(row.code, row.numbers)] if row.code else []
         sections[-1].rows.append(Row(prose, code))
+    return sections
+
+
+def of_sheet(markdown: str, folder: Path) -> list[Section]:
+    """The sections of a page of prose that names files of `folder`.
+
+    `<!-- name.py -->` on a line of its own puts that file in the right
+    column. Raises `FileNotFoundError` for a file that is not there.
+    """
+    sections = []
+    for text in re.split(r"^(?=#{1,2} )", markdown.strip(), flags=re.M):
+        if not (match := HEADING.match(text)):
+            continue
+        level = match[1].count("#")
+        files = SNIPPET.findall(text)
+        prose = SNIPPET.sub("", text[match.end() :]).strip()
+        code = [
+            Code((folder / name).read_text("utf-8").rstrip()) for name in files
+        ]
+        row = Row(prose, code)
+        sections.append(Section(match[0], [row], level=level))
     return sections
 
 
