@@ -37,6 +37,7 @@ if find_spec("labkd") is None:  # in Colab, say
     get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
 
 # %%
+import math
 from itertools import product
 
 import matplotlib.pyplot as plt
@@ -126,7 +127,8 @@ except RuntimeError as error:
 # ### What a probe can say, and what not
 #
 # With a network, the trained features are two lines away. Give them pixels
-# normalised as in *their* training: `weights.transforms()` knows how.
+# normalised as in *their* training;
+# `models.ViT_B_16_Weights.IMAGENET1K_V1.transforms()` knows the numbers.
 #
 # ```python
 # vit = models.vit_b_16(weights="IMAGENET1K_V1")
@@ -134,8 +136,9 @@ except RuntimeError as error:
 # ```
 #
 # Records with ImageNet weights exist only where the weights can be had, and
-# this course needs no download. So what is recorded below is **our own ViT**,
-# trained on CIFAR-10 alone, as the teacher of a narrow ResNet.
+# this course needs no download. So what its [recipes](../labkd/cnn_arms.py)
+# record is **our own ViT**, trained on CIFAR-10 alone, as the teacher of a
+# narrow ResNet.
 #
 # Why would it teach well? It brings what its features learned from other
 # images, under other labels. It is cheap: $h$ is computed once an image. And
@@ -203,25 +206,26 @@ assert abs(many[0] - many[1]) < 1e-6 and many[0] > 0.9 > 1e-4 > max(few)
 # about an eighth at $T = 4$ and ten classes, where uniform is a tenth. Such a
 # target knows next to nothing of trucks: it asks for doubt.
 
-# %% fig_alt="Three bar charts for truck, car and frog: the teacher's probabilities, 0.9, 0.09 and 0.01; softened by dividing logits by four, still in clear steps; softened by a second softmax, almost three equal bars." tags=["wide"]
+# %% fig_alt="Three bars each for truck, car and frog: the teacher's own probabilities fall from 0.9 to 0.01; softened by dividing the logits they fall in clear steps; softened by a second softmax they are almost equal."
 teacher = torch.tensor([0.90, 0.09, 0.01])
 right, twice = soften(teacher.log(), 4.0), soften(teacher, 4.0)
 by_hand = [0.5299, 0.2980, 0.1721], [0.3821, 0.3121, 0.3059]
 for ours, hand in zip((right, twice), by_hand, strict=True):
     assert (ours - torch.tensor(hand)).abs().max() < 6e-5
-surest = 1000.0 * torch.eye(10)
-largest = soften(surest.softmax(1), 4.0).max()
-bound = torch.tensor(0.25).exp() / (torch.tensor(0.25).exp() + 9)
-torch.testing.assert_close(largest, bound)
+bound = math.exp(1 / 4) / (math.exp(1 / 4) + 9)
+assert abs(soften(torch.eye(10), 4.0).max() - bound) < 1e-6
 assert abs(bound - 1 / 8) < 2e-4
 
-titles = "T = 1", "logits / 4", "probabilities / 4"
-row = plt.subplots(1, 3, figsize=(8, 1.9))[1]
-for axes, bars, title in zip(
-    row, (teacher, right, twice), titles, strict=True
-):
-    figures.draw_probabilities(axes, bars, ("truck", "car", "frog"), 0)
-    axes.set_title(title)
+figure, axes = plt.subplots(figsize=(4.6, 2.5))
+bars = {"T = 1": (teacher, figures.OTHER)}
+bars |= {"logits / 4": (right, figures.CORRECT)}
+bars |= {"probabilities / 4": (twice, figures.STUDENT)}
+for place, (name, (heights, colour)) in enumerate(bars.items()):
+    places = torch.arange(3) + 0.27 * (place - 1)
+    axes.bar(places, heights, 0.25, color=colour, label=name)
+axes.set_xticks(range(3), ["truck", "car", "frog"])
+axes.set_ylabel("probability")
+axes.legend()
 plt.show()
 
 # %% [markdown]
@@ -470,8 +474,8 @@ def consistency(first, second, labels):
 def consistencies(decided, labels):
     pairs = product(("labels", "ViT's", "CNN's"), ("ViT", "CNN"))
     return {
-        (arm, kind): 100 * consistency(decided[arm], decided[kind], labels)
-        for arm, kind in pairs
+        (a, b): (100 * consistency(decided[a], decided[b], labels)).tolist()
+        for a, b in pairs
     }
 
 
@@ -483,25 +487,24 @@ assert abs(kappa - 4 / 13) < 1e-6
 
 # %% fig_alt="Error consistency, a dot a seed and a bar at the mean, of three students with the ViT teachers on the left and the CNN teachers on the right. On the right the CNN's own student stands out; on the left the ViT's does not."
 def draw(kappas):
-    row = plt.subplots(1, 2, figsize=(6, 2.3), sharex=True)[1]
+    row = plt.subplots(1, 2, sharex=True, sharey=True, figsize=(4.6, 2.2))[1]
     for place, ((arm, kind), values) in enumerate(kappas.items()):
         axes, place = row[place % 2], place // 2
         colour = figures.CORRECT if arm == f"{kind}'s" else figures.OTHER
-        axes.barh(place, values.mean(), color=colour, alpha=0.6)
+        axes.barh(place, sum(values) / len(values), color=colour, alpha=0.6)
         axes.plot(values, [place] * len(values), ".", color="black")
         axes.set_yticks(range(3), ["labels", "ViT's", "CNN's"])
-        axes.set(title=f"with the {kind}", xlabel="100 x κ")
+        axes.set(title=f"with the {kind}", xlabel="100 x κ", ylim=(2.6, -0.6))
     plt.show()
 
 
 decided = {name: torch.stack(z).argmax(-1) for name, z in answers.items()}
-kappas = consistencies(decided, test.labels)  # each (seeds,)
-draw(kappas)
-of = {pair: values.tolist() for pair, values in kappas.items()}
-of_cnn = paired_difference(of["CNN's", "CNN"], of["ViT's", "CNN"])
-of_vit = paired_difference(of["ViT's", "ViT"], of["CNN's", "ViT"])
-print(f"own student over the other's: CNN {of_cnn}; ViT {of_vit}")
-assert of_cnn.found and of_cnn.mean > 0 and not of_vit.found
+of = consistencies(decided, test.labels)
+draw(of)
+with_cnn = paired_difference(of["CNN's", "CNN"], of["ViT's", "CNN"])
+with_vit = paired_difference(of["ViT's", "ViT"], of["CNN's", "ViT"])
+print(f"own over other student: CNN {with_cnn}; ViT {with_vit}")
+assert with_cnn.found and with_cnn.mean > 0 and not with_vit.found
 
 # %% [markdown]
 # ### How to read it
@@ -522,8 +525,7 @@ assert of_cnn.found and of_cnn.mean > 0 and not of_vit.found
 # the student's own architecture, nearly its size, and at $T = 4$ its labels
 # are less spread, as the entropies show. Any of these may be the reason
 # (exercise 4). And these are students of 50 images.
-
-# %% [markdown]
+#
 # **Held to the library.** Our loss is
 # [`distillation_loss`](../labkd/soft_targets.py#distillation_loss), and the
 # probe is the one line of algebra it began with.
