@@ -66,13 +66,9 @@ torch.set_num_threads(1)  # quicker for networks this small
 #
 # A 3 x 3 convolution computes, at each position and for each output channel,
 # a sum over nine weights for each input channel. With 8 channels in and 8
-# out that is $9 \cdot 8 \cdot 8 = 576$ multiply-adds a position. On
-# 28 x 28, 14 x 14 and 7 x 7 positions:
-#
-# $$
-# 784 \cdot 576 = 451{,}584 , \qquad 196 \cdot 576 = 112{,}896 , \qquad
-# 49 \cdot 576 = 28{,}224 .
-# $$
+# out that is $9 \cdot 8 \cdot 8 = 576$ multiply-adds a position: on 28 x 28
+# positions $784 \cdot 576 = 451{,}584$, on 14 x 14 a quarter, 112,896, on
+# 7 x 7 again a quarter, 28,224.
 #
 # PyTorch's counter agrees (it counts a multiply-add as two operations). The
 # cell also counts a prediction of the recorded student, a ResNet-18 of
@@ -113,12 +109,15 @@ assert 3.5 < work[28] / work[14] < 4 and 3.5 < work[14] / work[7] < 4
 # mean:
 #
 # $$
-# x'_{ij} = \frac{1}{f^2} \sum_{a, b = 0}^{f - 1} x_{f i + a,\, f j + b} ,
-# \qquad
-# \begin{pmatrix} 0 & 4 & 8 & 8 \\ 0 & 0 & 8 & 8 \\ 1 & 3 & 5 & 7 \\
-#   3 & 1 & 7 & 5 \end{pmatrix} \longmapsto
-# \begin{pmatrix} 1 & 8 \\ 2 & 6 \end{pmatrix} .
+# x'_{ij} = \frac{1}{f^2} \sum_{a, b = 0}^{f - 1} x_{f i + a,\, f j + b} .
 # $$
+#
+# ```
+# 0 4 8 8
+# 0 0 8 8   becomes   1 8
+# 1 3 5 7             2 6
+# 3 1 7 5
+# ```
 #
 # The mean of the image stays, $68 / 16 = 17 / 4$. Its variance does not. The
 # variance of a mean of $n$ pixels is the mean of their $n^2$ covariances:
@@ -166,14 +165,15 @@ for f in (1, 2, 4):
 # logarithm, averaged over everything, gives
 #
 # $$
-# E \operatorname{KL}\bigl(p(x) \,\|\, q(s)\bigr)
-#   = \underbrace{E \operatorname{KL}\bigl(p(x) \,\|\, \bar p(s)\bigr)}_J
-#   + E \operatorname{KL}\bigl(\bar p(s) \,\|\, q(s)\bigr) .
+# E \operatorname{KL}(p \,\|\, q)
+#   = \underbrace{E \operatorname{KL}(p \,\|\, \bar p)}_J
+#   + E \operatorname{KL}(\bar p \,\|\, q) ,
 # $$
 #
+# with $p$ taken at $x$, $\bar p$ and $q$ at $s$.
 # So the best student says $q(s) = E[\,p(x) \mid s\,]$, the teacher's mean
 # opinion of all that it cannot tell apart, and $J$ is left whatever it does.
-# By hand: $\bar p = (0.5750, 0.3625, 0.0625)$ and $J = 0.0993$.
+# By hand: $\bar p = \tfrac{1}{80} (46, 29, 5)$ and $J = 0.09934$.
 #
 # And hard labels? Let $\pi(x)$ be the true probabilities of the classes for
 # image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
@@ -192,10 +192,10 @@ def kl(p, q):
 share = torch.tensor([0.75, 0.25], dtype=torch.float64)
 p = torch.tensor([[0.70, 0.25, 0.05], [0.20, 0.70, 0.10]]).double()
 reply = share @ p
-by_hand = torch.tensor([0.5750, 0.3625, 0.0625]).double()
-torch.testing.assert_close(reply, by_hand, rtol=0, atol=1e-7)
+by_hand = torch.tensor([46, 29, 5]).double() / 80
+torch.testing.assert_close(reply, by_hand)
 J = share @ kl(p, reply)
-assert abs(J - 0.0993) < 6e-5
+assert abs(J - 0.09934) < 6e-6
 
 z = torch.randn(1000, 1, 3, dtype=torch.float64)  # 1000 students
 q = z.softmax(-1)
@@ -218,13 +218,13 @@ torch.testing.assert_close(pull, torch.zeros(3).double())
 #   + \underbrace{\operatorname{Var}(p_i \mid s)}_{\text{soft: which } x} .
 # $$
 #
-# A soft label has the second part alone. For the truck:
-# $0.575 \cdot 0.425 = 0.2444$ is $\tfrac34 \, 0.7 \cdot 0.3 + \tfrac14 \,
-# 0.2 \cdot 0.8 = 0.1975$ plus $\tfrac34 \, 0.125^2 + \tfrac14 \, 0.375^2
-# = 0.0469$. Added up over the classes, 0.5341 against 0.0853: one soft label
-# is worth six hard ones. That is the statistical view of Menon et al.
-# ([2021](../docs/references.md#menon2021)): a right teacher has the labels'
-# mean and less variance. A real one adds a bias of its own.
+# A soft label has the second part alone. For the truck, $\tfrac{46}{80} \cdot
+# \tfrac{34}{80} = 0.24438$ is $\tfrac34 \cdot 0.7 \cdot 0.3 + \tfrac14 \cdot
+# 0.2 \cdot 0.8 = 0.19750$ plus $\tfrac34 \cdot (\tfrac18)^2 + \tfrac14 \cdot
+# (\tfrac38)^2 = 0.04688$. Added up over the classes, 0.53406 against 0.08531:
+# one soft label is worth six hard ones. That is the statistical view of Menon
+# et al. ([2021](../docs/references.md#menon2021)): a right teacher has the
+# labels' mean and less variance. A real one adds a bias of its own.
 #
 # Now change the resolution. Averaged over all images, the first part is
 # $E[\,p_i(1 - p_i)\,]$: **there is no $s$ in it. What a right teacher takes
@@ -247,8 +247,9 @@ torch.testing.assert_close(pull, torch.zeros(3).double())
 hard = reply * (1 - reply)
 left = share @ (p - reply).square()
 torch.testing.assert_close(hard, share @ (p * (1 - p)) + left)
-assert abs(hard[0] - 0.2444) < 6e-5 and abs(left[0] - 0.0469) < 6e-5
-assert abs(hard.sum() - 0.5341) < 6e-5 and abs(left.sum() - 0.0853) < 6e-5
+by_hand = torch.tensor([0.24438, 0.04688, 0.53406, 0.08531]).double()
+ours = torch.stack([hard[0], left[0], hard.sum(), left.sum()])
+torch.testing.assert_close(ours, by_hand, rtol=0, atol=6e-6)
 
 torch.manual_seed(0)
 n, students = 20, 50_000
@@ -327,7 +328,7 @@ theirs, ours = everything.take(order[:600]), everything.take(order[600:])
 held_out, test = load("digits", "validation"), load("digits", "test")
 pixels, labels, T = normalise(ours.images), ours.labels, 4.0
 
-figure, row = plt.subplots(1, 3, figsize=(5, 1.9))
+figure, row = plt.subplots(1, 3, figsize=(3.6, 1.4))
 shown = everything.images[(everything.labels == 3).nonzero()[0]].float()
 for axes, f in zip(row, (1, 2, 4), strict=True):
     axes.imshow(F.avg_pool2d(shown, f)[0, 0], cmap="gray", vmin=0, vmax=255)
@@ -466,8 +467,8 @@ for first, second, signs in (
 # outcome agrees with the predictions and does not prove them. Part of every
 # gain is 600 more labels. In two earlier tries, with other teachers and
 # grids, the order at 2 x 2 was the same; the gain at 8 x 8 was once not
-# found. And in practice a whole-image teacher may exist already; one of the
-# student's view has to be trained.
+# found. And a whole-image teacher may exist already; one of the student's
+# view has to be trained.
 
 # %% [markdown]
 # ## Clothes at a half and a quarter
@@ -502,7 +503,7 @@ print(f"teacher {taught:.1f} %, students on labels {right.numpy().round(1)}")
 assert right[0] > taught > right[1] > right[2]
 
 # %% fig_alt="Test accuracy on Fashion-MNIST against the multiply-adds of a prediction, on a logarithmic axis, for labels alone and for soft labels at 7, 14 and 28 pixels. Both rise with the pixels; soft labels are below labels at 28 pixels and beside them elsewhere. A dashed line is the teacher."
-axes = plt.subplots(figsize=(5, 3))[1]
+axes = plt.subplots(figsize=(3.6, 2.8))[1]
 axes.axhline(taught, color=figures.OTHER, linestyle="--", label="teacher")
 for name, arm, colour, aside in (
     ("labels", alone, figures.STUDENT, 0.95),
@@ -585,8 +586,8 @@ assert (bias.diff() < 0).all()
 #
 # **Held to the library.** Ours is
 # [`shrink`](../labkd/cross_quality.py#shrink) inside
-# [`FewerPixels`](../labkd/cross_quality.py#FewerPixels). And the last cell is
-# the test that the wrong order fails: hooks note what each network was shown.
+# [`FewerPixels`](../labkd/cross_quality.py#FewerPixels). The cell is also the
+# test that the wrong order fails: hooks note what each network was shown.
 
 # %%
 x, y = pixels[:64], labels[:64]
@@ -616,9 +617,9 @@ for f in (2, 4):
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Half the channels in and half out: a quarter of the multiply-adds, like
-# half the side, *and* a quarter of the parameters. Fewer pixels save no
-# parameter, but leave a quarter of the activations instead of half.
+# Both leave a quarter of the multiply-adds. Half the channels in and half out
+# leave a quarter of the parameters and half of the activations; half the side
+# leaves all parameters and a quarter of the activations.
 #
 # </details>
 #
@@ -654,8 +655,8 @@ for f in (2, 4):
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Soft labels have the error $0.0853 / n + 0.01$, hard ones $0.5341 / n$.
-# Equal at $n = 0.4488 / 0.01 = 44.9$: from 45 on. Variance goes away with
+# Soft labels have the error $0.08531 / n + 0.01$, hard ones $0.53406 / n$.
+# Equal at $n = 0.44875 / 0.01 = 44.875$: from 45 on. Variance goes away with
 # more images, a bias stays.
 #
 # </details>
@@ -668,7 +669,5 @@ for f in (2, 4):
 # - Menon, Rawat, Reddi, Kim and Kumar, *A Statistical Perspective on
 #   Distillation* ([2021](../docs/references.md#menon2021)): a right teacher
 #   lowers the variance of the student's objective.
-# - Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*
-#   ([2015](../docs/references.md#hinton2015)): section 2.
 # - The code: [cross_quality.py](../labkd/cross_quality.py),
 #   [cnn_arms.py](../labkd/cnn_arms.py).
