@@ -465,10 +465,11 @@ for first, second, signs in (
 # and of a student that judges each view by itself. These teachers err, their
 # targets are softened, and a network carries over from view to view: the
 # outcome agrees with the predictions and does not prove them. Part of every
-# gain is 600 more labels. In two earlier tries, with other teachers and
-# grids, the order at 2 x 2 was the same; the gain at 8 x 8 was once not
-# found. And a whole-image teacher may exist already; one of the student's
-# view has to be trained.
+# gain is 600 more labels. Of three earlier tries, with other teachers, steps
+# and grids, two had this arm: at 2 x 2 the order was the same, at 4 x 4 the
+# same view was once ahead. The gain at 8 x 8 was once not found. And a
+# whole-image teacher may exist already; one of the student's view has to be
+# trained.
 
 # %% [markdown]
 # ## Clothes at a half and a quarter
@@ -572,8 +573,8 @@ assert (bias.diff() < 0).all()
 # Why less of it? We did not predict that. A possible reason, after the fact:
 # of errors $b(x) = p(x) - \pi(x)$ the best student inherits
 # $E[\,b \mid s\,]$, and the mean square of a mean cannot grow as $s$ gets
-# coarser. The last cell counts it in the small world, for random errors.
-# Whether it is the reason here, the records cannot say.
+# coarser (counted above in the small world, for random errors). Whether it
+# is the reason here, the records cannot say.
 #
 # **Peers at a half.** In deep mutual learning (chapter 10) the teacher is a
 # peer, with the same view. For the first of two, no difference found from
