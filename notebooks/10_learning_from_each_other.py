@@ -383,8 +383,8 @@ for arm, (lesson, frozen) in arms.items():
 # on average the loss rises less. **In eval mode, at the largest rate**, every
 # frozen arm spreads more than *alone*, its interval leaves 1 out, and runs
 # fail. Students without peers fail too, if fewer of them. So what breaks a
-# run is the mode, together with the rate. Peers, who in train mode calm each
-# other, then carry the trouble on.
+# run is the mode, together with the rate. Peers, who calmed it in train mode,
+# here make it worse.
 #
 # Why? In eval mode dropout is off, and BatchNorm uses its stored mean and
 # variance and never updates them: a fixed affine map
