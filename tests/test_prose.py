@@ -50,6 +50,8 @@ def test_no_page_types_a_measured_number(page):
         "The divergence was 0.432 at last.",
         "As others found ([2015](references.md#hinton2015)), 0.8765.",
         "Section 2.1 and a score of 87.7.",
+        "A formula, $q = 1 - p$, and a score of 0.432 beside it.",
+        "In a formula with four digits, $p = 0.8765$, it is one too.",
     ],
 )
 def test_the_guard_finds(sentence):
@@ -68,6 +70,9 @@ def test_the_guard_finds(sentence):
         "```\n87.65 % in 12 minutes\n```",
         "<!-- 87 % -->",
         "with its 95 % interval, nine degrees of freedom",
+        # Worked by hand, and by chance the same.
+        "The mean is $\\bar p = (0.432, 0.450)$.",
+        "$$\n0.432 = 0.5 - 0.068\n$$",
         "Hinton et al., sections 4.3 and 87.7, and in Section 43.2.",
     ],
 )

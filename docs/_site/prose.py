@@ -28,6 +28,10 @@ CODE = re.compile(r"^(`{3,}).*?^\1|`[^`\n]+`", re.S | re.M)
 COMMENT = re.compile(r"<!--.*?-->", re.S)
 # How sure an interval is meant to be is chosen, not measured.
 LEVEL = re.compile(r"\d+(?:\.\d+)?\s*%\s+(?:confidence\s+)?interval")
+# Worked by hand: three digits in a formula meet those of some score by chance
+# once there are a hundred records; four hardly do.
+FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$", re.S)
+NUMBER = re.compile(r"(?<![\d.])\d+\.\d+(?!\d|\.\d)")
 # Where in a paper; the number of a section may look like a score.
 PLACE = re.compile(r"\bsections?\s+\d[\d.]*\d(?:\s+and\s+\d[\d.]*\d)?", re.I)
 
@@ -35,26 +39,27 @@ PLACE = re.compile(r"\bsections?\s+\d[\d.]*\d(?:\s+and\s+\d[\d.]*\d)?", re.I)
 def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
     """The measured numbers in a piece of Markdown that cites nothing.
 
-    `records` are those of the package: their scores may not be typed in any
-    form, a citation does not excuse them.
+    `records` are those of the package: their scores may not be typed, with
+    three digits in prose, with four not even in a formula; a citation does
+    not excuse them.
     """
-    scores = _written(records)
+    short, long = _written(records)
     found = []
     for paragraph in re.split(r"\n\s*\n", COMMENT.sub("", text)):
         bare = PLACE.sub("", LEVEL.sub("", CODE.sub("", paragraph)))
         if not CITED.search(bare):
             found += [match[0] for match in MEASURED.finditer(bare)]
-        numbers = re.findall(r"(?<![\d.])\d+\.\d+(?!\d|\.\d)", bare)
-        found += [number for number in numbers if number in scores]
+        told = NUMBER.findall(FORMULA.sub(" ", bare))
+        found += [number for number in told if number in short]
+        found += [n for n in NUMBER.findall(bare) if n in long]
     return found
 
 
-def _written(records: list[dict]) -> set[str]:
-    # Every way to write a score with three or four digits: as a fraction
-    # and as a percentage.
-    ways = set()
+def _written(records: list[dict]) -> tuple[set[str], set[str]]:
+    # As a fraction and as a percentage, with three digits and with four.
+    short, long = set(), set()
     for record in records:
         for value in record["test"].values():
-            ways |= {f"{value:.3f}", f"{value:.4f}"}
-            ways |= {f"{100 * value:.1f}", f"{100 * value:.2f}"}
-    return ways
+            short |= {f"{value:.3f}", f"{100 * value:.1f}"}
+            long |= {f"{value:.4f}", f"{100 * value:.2f}"}
+    return short, long
