@@ -575,9 +575,10 @@ with torch.no_grad():
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# The wheel's weights in reverse, 0.090, 0.245, 0.665; it leaves with about
-# $(2.751, 3.150)$. Without the root they are chapter 2's at temperature 1,
-# 0.016, 0.117, 0.867, and it leaves with about $(3.483, 3.702)$.
+# The wheel's weights in reverse, $(0.090, 0.245, 0.665)$; it leaves with
+# about $(2.751, 3.150)$. Without the root they are chapter 2's at
+# temperature 1, $(0.016, 0.117, 0.867)$, and it leaves with about
+# $(3.483, 3.702)$.
 #
 # </details>
 #
