@@ -331,12 +331,29 @@ def test_an_interrupted_installation_is_done_again(tmp_path):
     write_script(python, f'echo "$@" >> "{log}"')
     assert make(str(stamp), f"VENV={venv}").returncode == 0
     assert stamp.exists()
-    assert "install -r requirements.txt" in log.read_text()
+    assert "-m uv pip install" in log.read_text()
+    assert "-m pip install -r requirements.txt" not in log.read_text()
     assert "--no-deps" in log.read_text()
 
     log.unlink()
     assert make(str(stamp), f"VENV={venv}").returncode == 0
     assert not log.exists()
+
+
+def test_where_uv_cannot_install_pip_does(tmp_path):
+    venv, log = tmp_path / "venv", tmp_path / "log"
+    write_script(
+        venv / "bin" / "python", f'echo "$@" >> "{log}"; test "$2" != uv'
+    )
+    (venv / ".python").touch()
+    stamp = venv / ".installed"
+    assert make(str(stamp), f"VENV={venv}").returncode == 0
+    assert stamp.exists()
+    first, second, third, last = log.read_text().splitlines()
+    assert first.startswith("-m pip install --quiet uv==")
+    assert second.startswith("-m uv pip install")
+    assert third == "-m pip install -r requirements.txt"
+    assert "--editable ." in last
 
 
 def test_the_site_is_served_until_ctrl_c(tmp_path):
