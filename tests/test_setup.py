@@ -123,7 +123,10 @@ def busy_port():
 
 @pytest.mark.parametrize("requirement", direct_requirements(), ids=str)
 def test_every_direct_requirement_is_pinned_within_its_range(requirement):
-    pins = [p for p in pinned_requirements() if p.name == requirement.name]
+    name = canonicalize_name(requirement.name)
+    pins = [
+        p for p in pinned_requirements() if canonicalize_name(p.name) == name
+    ]
     assert len(pins) == 1
     assert pins[0].marker is None
     assert requirement.specifier.contains(pinned_version(pins[0]))
