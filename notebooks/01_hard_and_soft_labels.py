@@ -339,7 +339,8 @@ assert medians[1] > 2 * medians[0]
 # In the code, an arm is a loss: a function of the student's logits $z$, the
 # labels and the teacher's logits $v$. Two of them use
 # [`kl_divergence`](../labkd/soft_targets.py#kl_divergence); the $T^2$ in the
-# last one is a story for a later chapter. Everything else is shared.
+# last one is explained in [chapter 2](02_temperature.ipynb). Everything else
+# is shared.
 
 
 # %%

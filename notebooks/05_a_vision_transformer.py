@@ -539,7 +539,8 @@ assert abs(against_ink.mean) < -against_chance.mean / 2
 # ([2021](../docs/references.md#touvron2021)) took the other way: ImageNet
 # only, strong augmentation, and a teacher. A convnet taught better than a
 # transformer (section 5.2), perhaps because its answers carry what it was
-# built to believe. A later chapter puts that to the test.
+# built to believe. [Chapter 9](09_vit_to_cnn.ipynb) compares the mistakes that
+# the two kinds pass on.
 #
 # **Held to the library.** A trained student's weights, copied into
 # [`labkd.vit.VisionTransformer`](../labkd/vit.py#VisionTransformer), which
