@@ -576,8 +576,9 @@ assert (bias.diff() < 0).all()
 # coarser (counted above in the small world, for random errors). Whether it
 # is the reason here, the records cannot say.
 #
-# **Peers at a half.** In [deep mutual learning](10_learning_from_each_other.ipynb)
-# the teacher is a peer, with the same view. For the first of two, no difference found from
+# **Peers at a half.** In
+# [deep mutual learning](10_learning_from_each_other.ipynb) the teacher is a
+# peer, with the same view. For the first of two, no difference found from
 # labels or from soft labels; the second ends a little behind labels.
 #
 # **What it does not show.** This is one run of one teacher, trained for ten
