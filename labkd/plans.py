@@ -11,6 +11,7 @@ the seeds.
 import json
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from itertools import chain
 from pathlib import Path
 
 from labkd import records
@@ -20,10 +21,6 @@ from labkd.recipes import Recipe
 
 # Not one of the seeds that are recorded.
 TRIAL_SEED = 100
-# Others wait for them.
-TEACHERS = {
-    recipe.teacher for sizes in RECIPES.values() for recipe in sizes.values()
-}
 # From so many channels on, a network has work for more than one core.
 WIDE = 32
 
@@ -112,7 +109,7 @@ def _stages(
                     (*line, "--seed", str(seed), "--results", str(results)),
                     records.path_of(name, size, seed, results),
                     ready,
-                    alone=name in TEACHERS and _is_wide(recipe),
+                    alone=_is_wide(recipe) and name in _teachers(),
                 )
             ]
             for seed in range(recipe.seeds)
@@ -139,6 +136,12 @@ def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
     asking = ("targets", run.name, "--size", run.size)
     asked = Job(asking, table, (weights,), alone=_is_wide(theirs.recipe))
     return [first, asked], (table,)
+
+
+def _teachers() -> set[str]:
+    # Others wait for them.
+    every = chain(*(sizes.values() for sizes in RECIPES.values()))
+    return {recipe.teacher for recipe in every}
 
 
 def _is_wide(recipe: Recipe) -> bool:

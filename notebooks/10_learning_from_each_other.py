@@ -516,14 +516,11 @@ assert one[0] == two[0] == 0  # no difference found
 # Recorded runs of a narrow ResNet-18 on 3,000 images. **DML** has two
 # students and $w = \frac12$, **heavy** $w = 0.8$, **three** three students;
 # **DML$_e$** is the other reading of the same method, with three. **KD** has
-# a ResNet-50 that was trained on the same 3,000 images for ten epochs, **KD,
-# later** one that was trained for forty, added when the first had turned out
-# no better than its students. Five paired seeds, one grid of learning rates,
-# train mode in every epoch. What counts of a cohort is the first student: it
-# has the initial weights of **scratch**.
-#
-# The picture shows gains over *scratch*, a dot a seed, with mean and 95 %
-# interval. For the ECE, less is better.
+# a ResNet-50, trained on the same images for ten epochs, **KD, later** one of
+# forty, added when the first had turned out no better than its students. Five
+# paired seeds, one grid of rates. What counts of a cohort is the first
+# student: it has the initial weights of **scratch**, over which the picture
+# shows the gains. For the ECE, less is better.
 
 # %%
 recipes = {"scratch": "scratch-resnet18", "KD": "soft-resnet18_from_resnet50"}
@@ -589,28 +586,24 @@ assert (two, three) == (2 * one, 3 * one)
 # In accuracy **no difference found** for DML, with two students or three. In
 # calibration there is one: at $w = \frac12$ its ECE is lower than scratch's.
 # The entropy that cost calibration on the digits pays here, where scratch is
-# surer than it is right (asserted of its first run): whether more doubt is a
-# virtue depends on how much there was. KD is what its teacher is: behind
-# scratch with the first, a little ahead with the later one, with a worse ECE
-# from both.
+# surer than it is right (asserted of its first run). KD is what its teacher
+# is: behind scratch with the first, a little ahead with the later one, with a
+# worse ECE from both.
 #
 # **Two variations.** A third student changes nothing that five seeds can
-# find. More weight does harm: at $w = 0.8$ the label has a fifth of the loss,
-# and every seed ends behind. **three** and **DML$_e$** have the same gradient,
-# and the grid chose the same rate for both. What separates a seed of one from
-# the same seed of the other is rounding, made large by some hundred steps:
-# the printed difference between them says how much.
+# find. At $w = 0.8$ every seed ends behind. **three** and **DML$_e$** have the
+# same gradient, and the grid chose the same rate for both: what separates
+# their seeds is rounding, made large by some hundred steps. The printed
+# difference says how much.
 #
 # Is the spread of any arm larger? The intervals of the variances over
-# scratch's hold 1, but look how wide they are. With five seeds an arm the F
-# distribution allows a factor of more than nine to either side: five seeds
-# cannot show such an instability, and cannot rule one out. That is why the
-# digits had sixteen.
+# scratch's hold 1, but with five seeds an arm the F distribution allows a
+# factor of more than nine to either side: that shows no instability, and
+# rules none out. That is why the digits had sixteen.
 #
 # **What it costs.** A cohort of $K$ trains $K$ networks, with $K$ times the
-# compute and the memory, to keep one (the cell counts parameters). It saves
-# training a teacher first. At equal compute its rival is scratch trained
-# $K$ times as long, or the best of $K$ by validation. This table has neither.
+# compute and the memory, to keep one. At equal compute its rival is scratch
+# trained $K$ times as long, which this table does not have.
 #
 # **Held to the library.** Our losses are those of
 # [`mutual_learning_loss`](../labkd/mutual_learning.py#mutual_learning_loss),

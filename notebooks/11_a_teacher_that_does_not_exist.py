@@ -600,7 +600,7 @@ assert max(nll, key=nll.get) == "softened"
 # regularisation, at $T = 1$.
 #
 # **Held to the library.** Our two forms are those of
-# [virtual_teacher.py](../labkd/virtual_teacher.py).
+# [`virtual_teacher_loss`](../labkd/virtual_teacher.py#virtual_teacher_loss).
 
 # %%
 z, labels = torch.randn(64, 10, dtype=torch.float64), torch.randint(10, (64,))

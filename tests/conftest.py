@@ -24,6 +24,12 @@ FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
 --disable-background-networking --disable-component-update --disable-sync"""
 
 
+def pytest_collection_modifyitems(items):
+    r"""The longest files first, so that no worker ends with one of them."""
+    longest = ["test_notebooks.py", "test_browser.py"]
+    items.sort(key=lambda item: item.path.name not in longest)
+
+
 def build(folder, target, **environment):
     r"""Builds the site of a checkout strictly, as `make site` does."""
     return subprocess.run(

@@ -14,7 +14,7 @@ PAGES = [
     ROOT / "README.md",
     *sorted((ROOT / "notebooks").glob("*.ipynb")),
 ]
-RECORD = {"test": {"accuracy": 0.87654, "nll": 0.4321}}
+RECORD = {"test": {"accuracy": 0.87654, "nll": 0.4321, "ece": 0.0081}}
 
 
 def prose_of(page):
@@ -70,6 +70,7 @@ def test_the_guard_finds(sentence):
         "```\n87.65 % in 12 minutes\n```",
         "<!-- 87 % -->",
         "with its 95 % interval, nine degrees of freedom",
+        "A small score is 0.008, and 0.8 of all is something else.",
         # Worked by hand, and by chance the same.
         "The mean is $\\bar p = (0.432, 0.450)$.",
         "$$\n0.432 = 0.5 - 0.068\n$$",

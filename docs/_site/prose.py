@@ -56,10 +56,18 @@ def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
 
 
 def _written(records: list[dict]) -> tuple[set[str], set[str]]:
-    # As a fraction and as a percentage, with three digits and with four.
+    # As a fraction and as a percentage, with three digits and with four. A
+    # small score has fewer, and 0.7 is nobody's.
     short, long = set(), set()
     for record in records:
         for value in record["test"].values():
             short |= {f"{value:.3f}", f"{100 * value:.1f}"}
             long |= {f"{value:.4f}", f"{100 * value:.2f}"}
-    return short, long
+    return (
+        {way for way in short if _digits(way) >= 3},
+        {way for way in long if _digits(way) >= 4},
+    )
+
+
+def _digits(number: str) -> int:
+    return len(number.replace(".", "").lstrip("0"))
