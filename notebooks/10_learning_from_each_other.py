@@ -518,9 +518,9 @@ assert one[0] == two[0] == 0  # no difference found
 # **DML$_e$** is the other reading of the same method, with three. **KD** has
 # a ResNet-50, trained on the same images for ten epochs, **KD, later** one of
 # forty, added when the first had turned out no better than its students. Five
-# paired seeds, one grid of rates. What counts of a cohort is the first
-# student: it has the initial weights of **scratch**, over which the picture
-# shows the gains. For the ECE, less is better.
+# paired seeds. What counts of a cohort is the first student: it has the
+# initial weights of **scratch**, over which the picture shows the gains. For
+# the ECE, less is better.
 
 # %%
 recipes = {"scratch": "scratch-resnet18", "KD": "soft-resnet18_from_resnet50"}
@@ -597,9 +597,8 @@ assert (two, three) == (2 * one, 3 * one)
 # difference says how much.
 #
 # Is the spread of any arm larger? The intervals of the variances over
-# scratch's hold 1, but with five seeds an arm the F distribution allows a
-# factor of more than nine to either side: that shows no instability, and
-# rules none out. That is why the digits had sixteen.
+# scratch's hold 1, but five seeds allow a factor of more than nine to either
+# side: that shows no instability, and rules none out.
 #
 # **What it costs.** A cohort of $K$ trains $K$ networks, with $K$ times the
 # compute and the memory, to keep one. At equal compute its rival is scratch
