@@ -10,7 +10,7 @@ from conftest import ROOT, scroll_through
 from sections import of_module
 
 AXE = ROOT / "docs" / "_site" / "node_modules" / "axe-core" / "axe.min.js"
-# Of what is in order a rule's name is enough: large pages take half the time.
+# Of what is in order the name of a rule is enough.
 AXE_RUN = "axe.run({ resultTypes: ['violations'] })"
 CHAPTER = "notebooks/01_hard_and_soft_labels/"
 MODULE = "labkd/soft_targets/"
