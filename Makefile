@@ -29,7 +29,7 @@ site: ## sets up, builds strictly, serves at 127.0.0.1:8000 (PORT=)
 test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 	$(RUN) -m pytest tests/test_site.py -m alone
-	$(RUN) -m pytest -n 2 --dist loadfile --no-loadscope-reorder \
+	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 	  -m "not alone"
 
 notebooks: $(INSTALLED) ## runs the chapters and refreshes their outputs
