@@ -8,6 +8,8 @@ import math
 import statistics
 from dataclasses import dataclass
 
+from headline import SIZES
+from records_table import rows
 from scipy.special import fdtri
 
 from labkd import comparisons
@@ -22,8 +24,6 @@ HEAD = (
     "Records",
     "Again",
 )
-# The largest that has been recorded is judged.
-SIZES = ("full", "colab", "laptop")
 
 
 @dataclass(frozen=True)
@@ -116,9 +116,7 @@ CLAIMS = (
 def table(found: list[dict]) -> str:
     """Markdown: a row a claim; what has no records yet says so."""
     arms = {(arm.recipe, arm.size): arm for arm in comparisons.arms(found)}
-    rows = [_row(claim, arms) for claim in CLAIMS]
-    lines = [HEAD, ("---",) * len(HEAD), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(rows(HEAD, [_row(claim, arms) for claim in CLAIMS]))
 
 
 def _row(claim: Claim, arms: dict) -> list[str]:
@@ -188,13 +186,15 @@ def _spread(ours, theirs) -> tuple[str, str]:
     low, high = (
         ratio / math.sqrt(fdtri(*counts, share)) for share in (0.975, 0.025)
     )
-    verdict = "confirmed" if low > 1 else "reversed" if high < 1 else "open"
+    verdict = (
+        "confirmed" if low > 1 else "reversed" if high < 1 else "not found"
+    )
     shown = (
         f"deviation over {counts[0] + 1} seeds {deviations[0]:.2f} points, "
         f"of single students {deviations[1]:.2f}: ratio {ratio:.1f}, "
         f"interval {low:.1f} to {high:.1f}"
     )
-    return shown, f"**{'not found' if verdict == 'open' else verdict}**"
+    return shown, f"**{verdict}**"
 
 
 def _link(arm) -> str:

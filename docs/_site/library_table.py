@@ -1,5 +1,7 @@
 """The settings of other libraries in ours, as a table of the cheat sheet."""
 
+from records_table import rows
+
 from labkd.conventions import ALL, TwoWeights
 
 MARKER = "<!-- conventions -->"
@@ -16,8 +18,7 @@ CLASSES = 10
 
 def table() -> str:
     """Markdown: a row a library, with its example settings in ours."""
-    lines = [HEAD, ("---",) * len(HEAD), *map(_row, ALL)]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+    return "\n".join(rows(HEAD, map(_row, ALL)))
 
 
 def _row(library) -> list[str]:

@@ -51,11 +51,11 @@ def table(found: dict[str, dict], grids: list[str]) -> str:
     if not found:
         return "No run has been recorded yet."
     arms = comparisons.arms(list(found.values()))
-    lines = _rows(ARMS, [_arm(arm) for arm in arms])
+    lines = rows(ARMS, [_arm(arm) for arm in arms])
     # Nobody searches for a row, and every visit loads what can be found.
     lines += ["", "## Every run", ""]
     lines += ['//// html | section[data-search-exclude=""]', ""]
-    lines += _rows(COLUMNS, [_cells(*item) for item in found.items()])
+    lines += rows(COLUMNS, [_cells(*item) for item in found.items()])
     if grids:
         names = [f"[{grid}](results/{grid})" for grid in grids]
         lines += ["", f"Learning rates were chosen in {', '.join(names)}."]
@@ -92,8 +92,9 @@ def _cells(name: str, record: dict) -> list[str]:
     ]
 
 
-def _rows(head, rows) -> list[str]:
-    return [_line(head), _line(["---"] * len(head)), *map(_line, rows)]
+def rows(head, cells) -> list[str]:
+    """The lines of a Markdown table: a heading, and a list of cells a row."""
+    return [_line(head), _line(["---"] * len(head)), *map(_line, cells)]
 
 
 def _line(cells) -> str:
