@@ -20,6 +20,9 @@ MATH = re.compile(
 )
 HEADING = re.compile(r"<h([1-6])[^>]*>(.*?)</h\1>", re.S)
 TAG = re.compile(r"<[^>]+>")
+# Where a formula is set aside.
+MARK = "<!-- formula -->"
+MARKED = re.compile(f"{MARK}.*?{MARK}", re.S)
 # In the text of a title the tags are gone, the delimiters remain.
 BARE = re.compile(r"\\\((.+?)\\\)")
 
@@ -53,33 +56,43 @@ def render(formulas: Iterable[Formula]) -> dict[Formula, dict[str, str]]:
     return dict(zip(formulas, json.loads(done.stdout), strict=True))
 
 
-def insert(content: str, rendered: dict[Formula, dict[str, str]]) -> str:
-    """A page with its formulas rendered.
+def set_aside(
+    content: str, rendered: dict[Formula, dict[str, str]]
+) -> tuple[str, list[str]]:
+    """A page with a mark for each of its formulas, and the formulas.
 
+    Between the marks of an inline formula stands its text, for the search.
     Raises `ValueError` for a bad formula, with the heading above it and what
     KaTeX says of it.
     """
+    found = []
 
     def replace(match: re.Match) -> str:
-        formula = _formula(match)
+        tex, displayed = formula = _formula(match)
         result = rendered[formula]
         if "error" in result:
             above = _heading_above(content, match.start())
             raise ValueError(f"below {above!r}: {result['error']}")
-        # Each formula is there twice, as MathML for screen readers and as
-        # glyphs for the eye. Search gets the glyphs of an inline one.
-        if formula[1]:
-            return f"<div data-search-exclude>{result['html']}</div>{match[3]}"
-        inline = result["html"].replace(
-            '"katex-mathml"', '"katex-mathml" data-search-exclude'
-        )
+        inline = result["html"]
+        if displayed:
+            found.append(f"<div>{inline}</div>{match[3]}")
+            return MARK + MARK
         # A line may not begin with the comma. A formula in several parts
         # can break between them, and has to be able to.
-        if match[3] and inline.count('"katex-base"') == 1:
-            return f'<span class="together">{inline}{match[3]}</span>'
-        return inline + match[3]
+        together = match[3] and inline.count('"katex-base"') == 1
+        after = inline + match[3]
+        found.append(
+            f'<span class="together">{after}</span>' if together else after
+        )
+        return f"{MARK}{_glyphs(inline)}{match[3]}{MARK}"
 
-    return MATH.sub(replace, content)
+    return MATH.sub(replace, content), found
+
+
+def put_back(content: str, found: list[str]) -> str:
+    """The page with the formulas in their places."""
+    formulas = iter(found)
+    return MARKED.sub(lambda match: next(formulas), content)
 
 
 def insert_title(title: str, rendered: dict[Formula, dict[str, str]]) -> str:
@@ -109,6 +122,11 @@ def assets() -> dict[str, bytes]:
 
 def _formula(match: re.Match) -> Formula:
     return html.unescape(match[2]).strip(), match[1] == "div"
+
+
+def _glyphs(rendered: str) -> str:
+    """What the eye sees of a formula: MathML says the same once more."""
+    return TAG.sub("", rendered[rendered.index('class="katex-html"') - 6 :])
 
 
 def _heading_above(content: str, position: int) -> str:

@@ -15,6 +15,7 @@ import formulas
 import headline
 import jinja2
 import library_table
+import listings
 import nbformat
 import records_table
 import sections
@@ -27,9 +28,6 @@ from labkd import records
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
-# Names, spaces and punctuation have the colour of the text anyway; without
-# their tags a page is a tenth smaller.
-PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
 # What is written from the records, and the marker of its place.
@@ -39,8 +37,11 @@ WRITTEN = {
 }
 # Where white space is text.
 LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
-# Half of what a page holds, and nothing in it to check or to search for.
-LISTING = re.compile(r'<div class="language-python highlight">.*?</div>', re.S)
+# The template's tags, which Markdown was to leave alone.
+TAG = re.compile(r"<!-- (</?(?:div|section)[^>]*>) -->")
+# Listings and formulas are most of what a page holds. They are put in last:
+# there is nothing in them to check, and search needs a formula's text only.
+LISTING = "<!-- listing -->"
 
 
 class SourcePage(File):
@@ -124,6 +125,7 @@ def on_page_markdown(markdown, page, config, files):
             )
         if sections.SNIPPET.search(markdown):
             parts = sections.of_sheet(markdown, ROOT / "docs" / "snippets")
+            page.file.parts = parts
             markdown = _template().render(sections=parts)
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
@@ -132,17 +134,13 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    if page.file.src_uri.endswith(".py"):
-        html = _number(html, page.file.parts)
-    html = PLAIN_TOKEN.sub(r"\1", html)
-    page.listings = LISTING.findall(html)
-    html = LISTING.sub("<!-- listing -->", html)
+    html = listings.plain(TAG.sub(r"\1", html))
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
-    problems = checks.html_problems(html)
-    if "//////" in html:
-        problems.append("a row was not closed: an unclosed tag in a cell?")
-    _refuse(f"{page.file.src_uri}: {problem}" for problem in problems)
+    _refuse(
+        f"{page.file.src_uri}: {problem}"
+        for problem in checks.html_problems(html)
+    )
     return html
 
 
@@ -157,9 +155,10 @@ def on_env(env, config, files):
     rendered = formulas.render(wanted)
     for page in pages:
         try:
-            page.content = formulas.insert(page.content, rendered)
+            found = formulas.set_aside(page.content, rendered)
         except ValueError as error:
             raise PluginError(f"{page.file.src_uri}, {error}") from None
+        page.content, page.formulas = found
         page.title = formulas.plain_title(page.title)
         for item in _toc_items(page.toc):
             typeset = formulas.insert_title(item.title, rendered)
@@ -169,11 +168,16 @@ def on_env(env, config, files):
 
 
 def on_page_context(context, page, config, nav):
-    """The search has read the page by now: the listings come back."""
-    listings = iter(page.listings)
-    page.content = re.sub(
-        "<!-- listing -->", lambda match: next(listings), page.content
-    )
+    """The search has read the page by now: the rest is put in."""
+    content = formulas.put_back(page.content, page.formulas)
+    parts = getattr(page.file, "parts", ())
+    code = (code for p in parts for row in p.rows for code in row.code)
+    made = [listings.listing(c.source, c.numbers) for c in code if c.source]
+    if content.count(LISTING) != len(made):
+        raise PluginError(f"{page.file.src_uri}: a listing has lost its place")
+    for text in made:
+        content = content.replace(LISTING, text, 1)
+    page.content = content
     return context
 
 
@@ -260,30 +264,6 @@ def _module_problems(path: Path, parts):
 def _template() -> jinja2.Template:
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE))
     return environment.get_template("page.md.j2")
-
-
-def _number(html: str, parts) -> str:
-    """Gives each line of code its number in the file.
-
-    A row skips the lines of its docstring, which no listing option can say.
-    """
-    numbers = iter(
-        [
-            number
-            for part in parts
-            for row in part.rows
-            for code in row.code
-            for number in code.numbers
-        ]
-    )
-    html = re.sub(
-        r' class="linenos" data-linenos="[^"]*"',
-        lambda match: f' data-linenos="{next(numbers):3}"',
-        html,
-    )
-    if (left := next(numbers, None)) is not None:
-        raise PluginError(f"line {left} of a module has no number")
-    return html
 
 
 def _toc_items(items):

@@ -27,17 +27,15 @@ def used_by(notebook: dict) -> set[tuple[str, str]]:
 
 
 def _in_code(tree: ast.Module) -> set[tuple[str, str]]:
-    found, modules = set(), {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            package, _, module = node.module.partition(".")
-            if package == "labkd" and module:
-                found |= {(module, alias.name) for alias in node.names}
-            elif package == "labkd":
-                for alias in node.names:
-                    modules[alias.asname or alias.name] = alias.name
+    found, modules, attributes = set(), {}, set()
     for node in ast.walk(tree):
         match node:
-            case ast.Attribute(ast.Name(alias), function) if alias in modules:
-                found.add((modules[alias], function))
+            case ast.ImportFrom(module="labkd"):
+                for alias in node.names:
+                    modules[alias.asname or alias.name] = alias.name
+            case ast.ImportFrom(module=str(name)) if name[:6] == "labkd.":
+                found |= {(name[6:], alias.name) for alias in node.names}
+            case ast.Attribute(ast.Name(name), attribute):
+                attributes.add((name, attribute))
+    found |= {(modules[a], name) for a, name in attributes if a in modules}
     return found | {(module, "") for module in modules.values()}

@@ -6,6 +6,7 @@ through one another, in the order and the words of the source.
 """
 
 import ast
+from functools import lru_cache
 from itertools import pairwise
 
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -17,9 +18,7 @@ def whole_function(source: str, name: str) -> str:
     Empty when the function depends on where its file lies: a copy of it
     would look for that file in vain.
     """
-    statements = ast.parse(source).body
-    binds = [_bound(statement) for statement in statements]
-    uses = [_used(statement) for statement in statements]
+    statements, binds, uses = _parsed(source)
     wanted, needed = {name}, set()
     while wanted:
         word = wanted.pop()
@@ -33,6 +32,16 @@ def whole_function(source: str, name: str) -> str:
     future = [i for i, names in enumerate(binds) if "annotations" in names]
     kept = [statements[index] for index in sorted({*needed, *future})]
     return _join(source.splitlines(), kept)
+
+
+# A page asks for each function of one module in turn.
+@lru_cache(maxsize=1)
+def _parsed(source: str):
+    """The statements of a module, the names each binds, those it uses."""
+    statements = ast.parse(source).body
+    binds = [_bound(statement) for statement in statements]
+    uses = [_used(statement) for statement in statements]
+    return statements, binds, uses
 
 
 def _bound(statement: ast.stmt) -> set[str]:
