@@ -615,13 +615,13 @@ for w, (T, second) in product((0.5, 0.9), ((1.0, False), (20.0, True))):
 # %% [markdown]
 # ## Exercises
 #
-# **1. The usual tenth.** Many recipes smooth with $arepsilon = 0.1$. Which
+# **1. The usual tenth.** Many recipes smooth with $\varepsilon = 0.1$. Which
 # $a$ is that for ten classes and $w = 1$? And for a thousand?
 #
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# $a = 1 - arepsilon (C - 1) / C$: $0.91$ and $0.9001$.
+# $a = 1 - \varepsilon (C - 1) / C$: $0.91$ and $0.9001$.
 #
 # </details>
 #
@@ -631,7 +631,7 @@ for w, (T, second) in product((0.5, 0.9), ((1.0, False), (20.0, True))):
 # <summary>Solution</summary>
 #
 # $p = u$, and a softmax of equal numbers is $u$ again. At $T = 1$ that is
-# label smoothing with $arepsilon = w$. At $T = 20$ the second term becomes
+# label smoothing with $\varepsilon = w$. At $T = 20$ the second term becomes
 # nearly the squared length of the logits (less their mean), times
 # $w / (2 C)$: a decay of the logits, with no memory of the label.
 #
