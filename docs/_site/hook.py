@@ -39,6 +39,8 @@ WRITTEN = {
 LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
 # The template's tags, which Markdown was to leave alone.
 TAG = re.compile(r"<!-- (</?(?:div|section)[^>]*>) -->")
+# From a page of docs/, or of a folder in it, to what lies beside docs/.
+TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
 # Listings and formulas are most of what a page holds. They are put in last:
 # there is nothing in them to check, and search needs a formula's text only.
 LISTING = "<!-- listing -->"
@@ -124,12 +126,13 @@ def on_page_markdown(markdown, page, config, files):
                 library_table.MARKER, library_table.table()
             )
         if sections.SNIPPET.search(markdown):
-            parts = sections.of_sheet(markdown, ROOT / "docs" / "snippets")
+            beside = Path(page.file.abs_src_path).with_name("snippets")
+            parts = sections.of_sheet(markdown, beside)
             page.file.parts = parts
             markdown = _template().render(sections=parts)
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
-        return re.sub(r"\]\(\.\./(notebooks|labkd)/", r"](\1/", markdown)
+        return TO_ROOT.sub(r"](\1\2/", markdown)
     return markdown
 
 
