@@ -492,9 +492,9 @@ torch.testing.assert_close(only_soft, by_hand)
 # <summary>Solution</summary>
 #
 # $0.1079 + 0.25 \log \frac{0.25}{0.39} + 0.05 \log \frac{0.05}{0.01}
-# = 0.1079 - 0.1112 + 0.0805 = 0.0772$: between them. The frog decides. The
-# divergence is hard on a student that denies what the teacher thinks
-# possible.
+# = 0.1079 - 0.1112 + 0.0805 = 0.0772$: between them. The car brings her past
+# Ann, the frog keeps her behind Bob. The divergence is hard on a student that
+# denies what the teacher thinks possible.
 #
 # </details>
 #

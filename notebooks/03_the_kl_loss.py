@@ -607,7 +607,8 @@ torch.testing.assert_close(kd(z, v, T), kl_divergence(z, v, T))
 # <summary>Solution</summary>
 #
 # $w$ = 0.0009/0.1009, about 0.009: hard labels with a trace of teacher. To
-# see it on the digits, divide the `"mean"` arm's term by 100.
+# see it on the digits, divide the `"mean"` arm's term by 100. Train long, and
+# the trace grows: once the 50 labels are learned, their gradient is gone.
 #
 # </details>
 #
