@@ -3,10 +3,8 @@ r"""
 
 `python -m labkd.gallery` teaches every [lesson](../labkd/lessons.py), right
 and wrong, in both settings of the [classroom](../labkd/classroom.py), with
-ten seeds at each of three learning rates, and writes what came of it. Which
-rate a lesson is judged at is decided by the reader of the record, and on the
-validation images: at its own best, or at the best of the right one, where the
-mistake was made by somebody who had tuned before.
+ten seeds at each of four learning rates, and writes what came of it. What a
+mistake costs is read from that by [damage](../labkd/damage.py).
 
 What a mistake does to the loss and to its gradient is measured for the
 logits of right students that are a tenth of the way: as ratios, wrong to
@@ -14,7 +12,6 @@ right, and as an angle.
 """
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
@@ -36,30 +33,12 @@ from labkd.classroom import (
     seen,
     train,
 )
-from labkd.comparisons import PairedDifference, paired_difference
+from labkd.damage import COMMAND, chosen, path_of
 from labkd.lessons import LESSONS, Lesson
 from labkd.outcomes import circumstances
 from labkd.records import RESULTS, write_whole
 
-RATES, SEEDS = (0.003, 0.01, 0.03), 10
-COMMAND = "python -m labkd.gallery"
-
-
-def path_of(results: Path = RESULTS) -> Path:
-    r"""Where the record is, or would be."""
-    return Path(results) / "gallery" / "digits.json"
-
-
-def read(results: Path = RESULTS) -> dict:
-    r"""
-    The record.
-
-    Raises `FileNotFoundError` with the command that makes it.
-    """
-    path = path_of(results)
-    if not path.is_file():
-        raise FileNotFoundError(f"no record {path}; {COMMAND} makes it")
-    return json.loads(path.read_text("utf-8"))
+RATES, SEEDS = (0.003, 0.01, 0.03, 0.1), 10
 
 
 def taught(
@@ -127,34 +106,6 @@ def _loss_and_gradient(
     v = heard(lesson, room, teacher, batch).double()
     loss = loss_of(lesson, z, v, room.labels["train"][batch])
     return loss.detach(), torch.cat(torch.autograd.grad(loss, z)).flatten()
-
-
-def chosen(trials: list[dict]) -> dict:
-    r"""The trial whose rate is best on the validation images."""
-    return max(trials, key=lambda trial: sum(trial["validation"]))
-
-
-def damage(
-    record: dict, name: str, setting: str, *, tuned: bool, score: str = "test"
-) -> PairedDifference:
-    r"""
-    How far a lesson is ahead of the right one, over the same seeds.
-
-    * `name`: of the lesson
-    * `setting`: `few` or `doubtful`
-    * `tuned`: at its own best rate; else at the right one's
-    * `score`: `test`, in points of accuracy, or `nll`, in nats
-
-    Raises `ValueError` when a student was not a number in the end.
-    """
-    theirs = record["lessons"][LESSONS[name].right][setting]
-    right = chosen(theirs)
-    ours = record["lessons"][name][setting]
-    place = ours if tuned else [t for t in ours if t["rate"] == right["rate"]]
-    values = chosen(place)[score]
-    if None in values:
-        raise ValueError(f"{name}: students that are not a number")
-    return paired_difference(values, right[score])
 
 
 def measure(seeds: int) -> dict:
