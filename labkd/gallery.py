@@ -3,7 +3,7 @@ r"""
 
 `python -m labkd.gallery` teaches every [lesson](../labkd/lessons.py), right
 and wrong, in both settings of the [classroom](../labkd/classroom.py), with
-ten seeds at each of four learning rates, and writes what came of it. What a
+ten seeds at each of six learning rates, and writes what came of it. What a
 mistake costs is read from that by [damage](../labkd/damage.py).
 
 What a mistake does to the loss and to its gradient is measured for the
@@ -38,7 +38,7 @@ from labkd.lessons import LESSONS, Lesson
 from labkd.outcomes import circumstances
 from labkd.records import RESULTS, write_whole
 
-RATES, SEEDS = (0.003, 0.01, 0.03, 0.1), 10
+RATES, SEEDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3), 10
 
 
 def taught(
