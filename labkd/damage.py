@@ -26,6 +26,7 @@ HEAD = (
     "few, own rate",
     "doubtful",
     "doubtful, own rate",
+    "doubtful, NLL",
 )
 
 
@@ -104,8 +105,17 @@ def table(record: dict) -> Html:
             for setting in ("few", "doubtful")
             for tuned in (False, True)
         ]
-        lines.append(_line("td", [name, *shown, *gaps]))
+        lines.append(_line("td", [name, *shown, *gaps, _nll(record, name)]))
     return Html(f"<table>{''.join(lines)}</table>")
+
+
+def _nll(record: dict, name: str) -> str:
+    try:
+        gap = damage(record, name, "doubtful", score="nll")
+    except ValueError:
+        return "–"
+    star = " *" if gap.found else ""
+    return f"{gap.mean:+.2f} ± {gap.half_width:.2f}{star}"
 
 
 def _line(kind: str, cells) -> str:

@@ -236,7 +236,9 @@ def test_a_sound_chapter_becomes_a_page(sound_site):
     assert "draw('a->b')" in copied and "a->b" in copied
     assert "<strong>bold</strong>" in text
     assert re.search(r'<div class="admonition note">', text)
-    assert re.search(r'<details class="solution">\s*<summary>Solution', text)
+    assert re.search(
+        r'<details class="solution"[^>]*>\s*<summary>Solution', text
+    )
     assert "`a`<b" in copied
     (image,) = re.findall(r'<img[^>]*class="figure"[^>]*>', text)
     assert 'alt="A line."' in image and 'loading="lazy"' in image
@@ -423,6 +425,8 @@ def test_search_has_one_clean_entry_for_each_section(sound_site):
     # Outputs and the source of formulas are not prose.
     everything = json.dumps(index["docs"])
     assert "sixteen" not in everything and "bold" not in everything
+    # Nor is the solution of an exercise for those who search.
+    assert "the-end-of-c" in everything and "a->b" not in everything
     assert entries[page]["title"].count("T") == 1
     assert "cdot" not in everything and "Copy function" not in everything
     function = entries["labkd/one/#square"]["text"]
