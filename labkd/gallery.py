@@ -29,13 +29,13 @@ from labkd.classroom import (
     heard,
     judged,
     loss_of,
-    say,
     seen,
     train,
 )
 from labkd.damage import COMMAND, chosen, path_of
 from labkd.lessons import LESSONS, Lesson
 from labkd.outcomes import circumstances
+from labkd.perceptrons import say
 from labkd.records import RESULTS, write_whole
 
 RATES, SEEDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3), 10

@@ -86,7 +86,7 @@ def swapped(
 def logarithm_unannounced(
     student_logits, teacher_logits, labels, temperature, soft_weight
 ) -> Tensor:
-    r"""A target in logarithms without `log_target`: not a number."""
+    r"""A target in logs without `log_target`: no number, but a gradient."""
     log_q, log_p = _softs(student_logits, teacher_logits, temperature)
     soft = F.kl_div(log_q, log_p, reduction="batchmean")
     return _whole(student_logits, labels, soft, temperature, soft_weight)

@@ -191,8 +191,9 @@ show(test_by_hand, right, soft_terms)
 # number is large, since $e^p$ is never below 1.
 #
 # **A logarithm unannounced**: log-probabilities as the target, and nobody
-# said so. It takes the logarithm of a negative number. The kindest of all
-# mistakes: you notice.
+# said so. The loss takes the logarithm of a negative number, so it is not a
+# number, and you notice if you look at it. Its gradient *is* finite, and leads
+# the student astray.
 #
 # **Swapped** arguments give the divergence the other way round, which is zero
 # in the same place. So it takes the test by hand to find it.
@@ -471,11 +472,11 @@ show(test_peers, lambda a, b, y: mutual_learning_loss([a, b], y)[0], attached)
 # negative log-likelihood of the test images rises by, in nats.
 #
 # **What wrecks a student is seldom in the formula.** Of the mistakes that
-# cost more than seven points, only two are in the loss: the one that is not a
-# number, and the one without a teacher. The others ask the wrong question,
-# train who should rest, or judge in the wrong mode. Their loss and gradient
-# are often *exactly right*, and no curve of the loss will show them. A test
-# does.
+# cost more than seven points, only two are in the loss: the logarithm that
+# nobody announced, and the student as its own teacher. The others ask the
+# wrong question, train who should rest, or judge in the wrong mode. Their
+# loss and gradient are often *exactly right*, and no curve of the loss will
+# show them. A test does.
 #
 # **The loss forgives.** A divergence ten times too small, a missing $T^2$, the
 # weight reversed: where all labels are right we found no difference, since

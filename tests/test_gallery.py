@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from labkd import damage, gallery, mistakes
-from labkd.classroom import Classroom, Perceptrons, heard, judged, say, train
+from labkd.classroom import Classroom, heard, judged, train
 from labkd.lessons import LESSONS
+from labkd.perceptrons import Perceptrons, say
 from labkd.soft_targets import distillation_loss
 from labkd.virtual_teacher import virtual_targets
 
@@ -80,7 +81,9 @@ def test_each_form_is_what_its_line_says(batch):
     }
     for form, value in expected.items():
         torch.testing.assert_close(soft(form, z, v, y), value)
-    assert soft(mistakes.logarithm_unannounced, z, v, y).isnan()
+    unannounced = soft(mistakes.logarithm_unannounced, z, v, y)
+    assert unannounced.isnan()
+    assert torch.autograd.grad(unannounced, z)[0].isfinite().all()
     hard = torch.nn.functional.cross_entropy(z, y)
     wholes = {
         mistakes.mean_times_hundred: 100 * kl / C + 0.5 * hard,
@@ -289,8 +292,9 @@ def test_the_command_writes_a_record(tmp_path, monkeypatch, room):
     assert gallery.main(["--results", str(tmp_path)]) == 0
     written = json.loads(damage.path_of(tmp_path).read_text())
     (trial,) = written["lessons"]["logarithm unannounced"]["few"]
-    # Weights that are not a number name the first class; no record of nll.
-    assert trial["nll"] == [None, None] and max(trial["test"]) < 30
+    # The loss is no number, its gradient is: away from teacher and labels.
+    assert max(trial["test"]) < 30 and len(trial["nll"]) == 2
+    assert written["pulls"]["logarithm unannounced"]["loss"] is None
     assert 90 < written["teacher"] < 100
 
 
