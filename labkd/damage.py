@@ -86,6 +86,16 @@ def points(gap: PairedDifference) -> str:
     return f"{gap.mean:+.1f} ± {gap.half_width:.1f}{star}"
 
 
+def pulls(record: dict, name: str) -> list[str]:
+    r"""A lesson's ratios of loss and gradient and its angle, as texts."""
+    values = record["pulls"][name]
+    formats = {"loss": "{:.2g}", "gradient": "{:.2g}", "angle": "{:.0f}°"}
+    return [
+        "–" if values[key] is None else text.format(values[key])
+        for key, text in formats.items()
+    ]
+
+
 def by_damage(record: dict) -> list[str]:
     r"""The wrong lessons, the most harmful with doubtful labels first."""
     wrong = [name for name, lesson in LESSONS.items() if lesson.right != name]
@@ -98,14 +108,13 @@ def table(record: dict) -> Html:
     r"""All wrong lessons by damage, for a notebook."""
     lines = [_line("th", HEAD)]
     for name in by_damage(record):
-        pulls = record["pulls"][name].values()
-        shown = ["–" if pull is None else f"{pull:.2g}" for pull in pulls]
         gaps = [
             points(damage(record, name, setting, tuned=tuned))
             for setting in ("few", "doubtful")
             for tuned in (False, True)
         ]
-        lines.append(_line("td", [name, *shown, *gaps, _nll(record, name)]))
+        cells = [name, *pulls(record, name), *gaps, _nll(record, name)]
+        lines.append(_line("td", cells))
     return Html(f"<table>{''.join(lines)}</table>")
 
 
