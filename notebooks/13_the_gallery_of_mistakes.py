@@ -507,7 +507,7 @@ axes.set_xscale("symlog", linthresh=2)
 axes.set_xticks(ticks := [-80, -10, -2, 0, 2], ticks)
 axes.axvline(0, color="grey", lw=0.8)
 axes.set(xlabel="points of test accuracy", ylim=(len(wrong), -1))
-axes.legend(loc="lower left")
+axes.legend(loc="upper right")
 plt.show()
 damage.table(record)
 

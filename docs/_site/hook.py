@@ -41,7 +41,7 @@ LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
 TAG = re.compile(r"<!-- (</?(?:div|section)[^>]*>) -->")
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
-SOLUTION = '<details class="solution">'
+UNSOUGHT = '<details class="solution">', '<h2 id="references">'
 # Listings and formulas are most of what a page holds. They are put in last:
 # there is nothing in them to check, and search needs a formula's text only.
 LISTING = "<!-- listing -->"
@@ -139,8 +139,10 @@ def on_page_markdown(markdown, page, config, files):
 
 def on_page_content(html, page, config, files):
     html = listings.plain(TAG.sub(r"\1", html))
-    # Who searches is not to be told the solution of an exercise.
-    html = html.replace(SOLUTION, SOLUTION[:-1] + " data-search-exclude>")
+    # Who searches is not to be told the solution of an exercise, nor to be
+    # led to one of many lists of references.
+    for tag in UNSOUGHT:
+        html = html.replace(tag, tag[:-1] + " data-search-exclude>")
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
     _refuse(
@@ -183,7 +185,7 @@ def on_page_context(context, page, config, nav):
         raise PluginError(f"{page.file.src_uri}: a listing has lost its place")
     for text in made:
         content = content.replace(LISTING, text, 1)
-    page.content = content
+    page.content = re.sub(' data-search-exclude(="")?', "", content)
     return context
 
 
