@@ -65,13 +65,13 @@ warnings.filterwarnings("ignore", "reduction: 'mean'")  # PyTorch knows, too
 # A small perceptron with BatchNorm learns the digits by
 # $(1 - w) \operatorname{CE} + w \, T^2 \operatorname{KL}$, with $T = 4$ and
 # $w = 0.9$, from a larger one that saw all labels. It does so in one of two
-# [classrooms](../labkd/classroom.py):
+# [classrooms](../labkd/classroom.py#Classroom):
 #
 # - **few**: 200 images, all labels right;
 # - **doubtful**: 1,200 images, two labels in five replaced by any digit. The
 #   labels mislead, and what the teacher says is worth more.
 #
-# A wrong [lesson](../labkd/lessons.py) differs from its right one in the
+# A wrong [lesson](../labkd/lessons.py#Lesson) differs from its right one in the
 # mistake alone. Ten seeds, paired; the difference in test accuracy, in
 # points, with its 95 % interval; at the right form's learning rate, as if
 # somebody had tuned first and erred later, and, in the table below, at the
