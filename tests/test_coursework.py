@@ -22,7 +22,7 @@ SNIPPETS = sorted((FOLDER / "snippets").glob("*.py"))
 # PyTorch warns of one of the mistakes that sheet 3 is about.
 pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 GUIDE = (FOLDER / "marking.md").read_text("utf-8")
-PART = re.compile(r"^## \((\w)\) .+ \[(\d+)\]$", re.M)
+PART = re.compile(r"^##+ \((\w)\) .+ \[(\d+)\]$", re.M)
 ENTRY = re.compile(r"^\*\*\((\w)\) \[(\d+)\]\*\* ", re.M)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 

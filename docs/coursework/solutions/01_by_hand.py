@@ -19,7 +19,8 @@ def kl(p, q):
 
 
 def row(values):
-    return "(" + ", ".join(f"{value:.4f}" for value in values) + ")"
+    cells = ", ".join(f"{value:.4f}" for value in values)
+    return f"({cells})".replace("-", "−")
 
 
 def part_a():

@@ -97,7 +97,7 @@ def part_c():
     for fewer in (100, 1000):
         ratio = errors[fewer] / errors[10 * fewer]
         assert abs(ratio / math.sqrt(10) - 1) < 0.1
-    return ["-1/2"]
+    return ["−1/2"]
 
 
 def part_d():
@@ -131,7 +131,7 @@ def part_f():
     assert math.isclose(nll(z, labels), math.log(10), rel_tol=1e-6)
     brier = calibration.brier_score(z.softmax(1), labels)
     assert math.isclose(brier, 0.9, rel_tol=1e-6)
-    return [r"\log 10 = 2.303", "0.9"]
+    return ["log 10 = 2.303", "0.9"]
 
 
 if __name__ == "__main__":

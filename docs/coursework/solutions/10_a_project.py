@@ -22,11 +22,10 @@ OURS, THEIRS = "soft-vit_from_resnet18-digits", "scratch-vit-digits"
 
 def part_a():
     # Every question can be asked of a recipe that exists.
-    questions = re.findall(
-        r"^(\d)\. .*?(?=^\d\.|^Questions)", SHEET, re.M | re.S
-    )
-    options = re.findall(r"`((?:--set \S+ ?)+)`", SHEET)
-    assert len(questions) == len(options) == 7
+    listed = SHEET[SHEET.index("\n1. ") : SHEET.index("\nQuestions 1 to 5")]
+    questions = re.split(r"^\d\. ", listed, flags=re.M)[1:]
+    options = [re.search(r"`(--set .+?)`", of)[1] for of in questions]
+    assert len(options) == 7
     for number, line in enumerate(options, 1):
         recipe = find(OURS if number <= 5 else THEIRS, "laptop")
         changed = change(recipe, line.replace("--set ", "").split())
