@@ -466,7 +466,7 @@ assert abs(library - ece) < 1e-6
 # <summary>Solution</summary>
 #
 # For photographs: 48 after the convolution, 24 after the pool, then 24, 12,
-# 6, 3. For small images: 96, 48, 24, 12, at sixteen times the cost. A stem
+# 6, 3. For small images: 96, 48, 24, 12, at fifteen times the cost. A stem
 # between them, 3 x 3 of stride 2 without a pool, gives 48, 24, 12, 6: a
 # sensible middle.
 #
@@ -506,10 +506,12 @@ assert abs(library - ece) < 1e-6
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Cost grows with the square of the width, so sixteen times the positions are
-# paid for by four times the width: `width=16` in `network`. Expect a smaller
-# difference, as width buys accuracy too, and print the interval. More
-# channels at one position still cannot say where that position is.
+# Cost grows with the square of the width, so four times the width would pay
+# for sixteen times the positions. But 16 pixels cannot be halved so often: in
+# the last stage it is one position for four. Count, and three times are
+# enough: `width=12` in `network`. Expect a smaller difference, as width buys
+# accuracy too, and print the interval. More channels at one position still
+# cannot say where that position is.
 #
 # </details>
 #
