@@ -56,6 +56,7 @@ def part_d():
     soft = kl(soften(TEACHER, 2), soften(STUDENT, 2))
     loss = 0.1 * hard + 0.9 * 4 * soft
     without = 0.1 * hard + 0.9 * soft
+    assert 0.1 * hard > without / 3
     return [f"{x:.4f}" for x in (hard, soft, loss, without)]
 
 
