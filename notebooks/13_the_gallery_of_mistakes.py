@@ -71,8 +71,8 @@ warnings.filterwarnings("ignore", "reduction: 'mean'")  # PyTorch knows, too
 # - **doubtful**: 1,200 images, two labels in five replaced by any digit. The
 #   labels mislead, and what the teacher says is worth more.
 #
-# A wrong [lesson](../labkd/lessons.py#Lesson) differs from its right one in the
-# mistake alone. Ten seeds, paired; the difference in test accuracy, in
+# A wrong [lesson](../labkd/lessons.py#Lesson) differs from its right one in
+# the mistake alone. Ten seeds, paired; the difference in test accuracy, in
 # points, with its 95 % interval; at the right form's learning rate, as if
 # somebody had tuned first and erred later, and, in the table below, at the
 # mistake's own. Rates come from one grid on the validation images. With so
@@ -611,9 +611,10 @@ torch.testing.assert_close(ours, library)
 # <summary>Solution</summary>
 #
 # Write a function of student and teacher logits around its lines, and call
-# `test_nothing_to_learn`, `test_at_rest` and `test_by_hand`, in this order:
-# the first that fails names the family. If you find something, tell its
-# authors, with the test.
+# `test_nothing_to_learn`, `test_at_rest` and `test_by_hand`. What fails the
+# first comes to rest in the wrong place: look at arguments and softmaxes. What
+# fails the last alone has another size, or is another distance. If you find
+# something, tell its authors, with the test.
 #
 # </details>
 
