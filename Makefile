@@ -15,7 +15,7 @@ NODE = $(SITE)/node_modules/.installed
 # The theme announces its successor at every build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help site test notebooks records requirements clean
+.PHONY: help site test notebooks records requirements lighthouse clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -42,6 +42,12 @@ requirements: $(INSTALLED) ## derives requirements.txt (UPGRADE=1: newest)
 	$(RUN) -m uv pip compile pyproject.toml --universal --extra site --extra dev \
 	  --python-version 3.12 --quiet $(if $(UPGRADE),--upgrade) \
 	  --custom-compile-command "make requirements" -o requirements.txt
+
+lighthouse: $(INSTALLED) $(NODE) ## audits three pages of the site, for minutes
+	$(RUN) -m mkdocs build --strict -q -d build/audited
+	"$(VENV)/bin/npm" install --prefix build/lighthouse --ignore-scripts \
+	  --no-audit --no-fund lighthouse@13.5.0
+	$(RUN) $(SITE)/lighthouse.py build/audited build/lighthouse
 
 clean: ## removes what was built; keeps .venv, data and runs
 	rm -rf site build $(SITE)/node_modules .pytest_cache .ruff_cache

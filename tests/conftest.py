@@ -1,18 +1,15 @@
 r"""The built site, a server for it, and a browser: once a test session."""
 
-import gzip
 import os
-import re
 import resource
 import shutil
 import subprocess
 import sys
-import threading
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from pages_server import serving
 
 # Before torch is imported. The tests share the cores: threads of one that
 # wait for threads of another would spin for most of the time.
@@ -76,51 +73,11 @@ def site(tmp_path_factory):
     return SimpleNamespace(folder=target, seconds=processor_seconds() - before)
 
 
-class Server(SimpleHTTPRequestHandler):
-    r"""Serves as GitHub's Pages do: below /labkd/, texts compressed."""
-
-    def translate_path(self, path):
-        return super().translate_path(path.removeprefix("/labkd"))
-
-    def send_head(self):
-        path = Path(self.translate_path(self.path))
-        path = path / "index.html" if path.is_dir() else path
-        if not self.path.startswith("/labkd/") or not path.is_file():
-            self.send_error(404)
-            return None
-        body = path.read_bytes()
-        if path.name == "sitemap.xml":
-            # Instant navigation is for the addresses in this list.
-            host = b"<loc>http://" + self.headers["Host"].encode()
-            body = re.sub(rb"<loc>https://[^/]+", host, body)
-        self.send_response(200)
-        self.send_header("Content-Type", self.guess_type(str(path)))
-        if path.suffix not in (".png", ".woff2", ".gz"):
-            body = gzip.compress(body)
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-        return None
-
-    def copyfile(self, source, outputfile):
-        pass
-
-    def log_message(self, *arguments):
-        pass
-
-
 @pytest.fixture(scope="session")
 def address(site):
     r"""Where the site is served while the tests run."""
-
-    def handler(*arguments):
-        return Server(*arguments, directory=str(site.folder))
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/labkd/"
-        server.shutdown()
+    with serving(site.folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,55 @@
+r"""Serves a built site as GitHub's Pages do, to browsers that measure it."""
+
+import gzip
+import re
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Server(SimpleHTTPRequestHandler):
+    r"""Below /labkd/, texts compressed."""
+
+    def translate_path(self, path):
+        return super().translate_path(path.removeprefix("/labkd"))
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path))
+        path = path / "index.html" if path.is_dir() else path
+        if not self.path.startswith("/labkd/") or not path.is_file():
+            self.send_error(404)
+            return None
+        body = path.read_bytes()
+        if path.name == "sitemap.xml":
+            # Instant navigation is for the addresses in this list.
+            host = b"<loc>http://" + self.headers["Host"].encode()
+            body = re.sub(rb"<loc>https://[^/]+", host, body)
+        self.send_response(200)
+        self.send_header("Content-Type", self.guess_type(str(path)))
+        # As Pages have it.
+        self.send_header("Cache-Control", "max-age=600")
+        if path.suffix not in (".png", ".woff2", ".gz"):
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        return None
+
+    def copyfile(self, source, outputfile):
+        pass
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def serving(folder):
+    r"""The address of a site while the block runs."""
+    handler = partial(Server, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/labkd/"
+        server.shutdown()
