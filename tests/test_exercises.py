@@ -2,6 +2,7 @@ r"""Every chapter's exercises, solved: what the solutions say is run."""
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from importlib import util
@@ -10,9 +11,16 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from labkd.__main__ import _parser
+from labkd.recipes import change
+from labkd.records import tuned
+
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
 FILES = sorted((ROOT / "docs" / "solutions").glob("*.py"))
+# PyTorch warns of a mistake that some exercises are about.
+pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
+COMMAND = re.compile(r"python -m labkd run ((?:\\\n|[^`\n])+)")
 NUMBERED = re.compile(r"^def exercise_(\d+)\(\):$", re.M)
 
 GUARD = """
@@ -37,10 +45,14 @@ def module_of(file):
     return sys.modules[name]
 
 
+def prose_of(chapter):
+    cells = nbformat.read(chapter, as_version=4).cells
+    return "\n".join(c.source for c in cells if c.cell_type == "markdown")
+
+
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda path: path.stem)
 def test_every_solution_is_computed(chapter):
-    cells = nbformat.read(chapter, as_version=4).cells
-    text = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    text = prose_of(chapter)
     exercises = [int(n) for n in re.findall(r"^\*\*(\d)\. ", text, re.M)]
     assert text.count("<summary>Solution</summary>") == len(exercises)
     file = ROOT / "docs" / "solutions" / f"{chapter.stem}.py"
@@ -85,3 +97,16 @@ def test_the_page_lists_every_file_beside_its_chapter():
     names = r"(\w+)\.(?:ipynb#exercises|py)\)"
     listed = [re.findall(names, row) for row in rows]
     assert listed == [[file.stem, file.stem] for file in FILES]
+
+
+def test_a_command_that_a_chapter_gives_is_understood():
+    given = [
+        shlex.split(command.replace("\\\n", " "))
+        for command in COMMAND.findall("\n".join(map(prose_of, CHAPTERS)))
+    ]
+    assert ["soft-vit_from_resnet18-cifar10", "--set", "epochs=15"] in given
+    for words in given:
+        options = _parser().parse_args(["run", *words])
+        recipe = tuned(options.name, options.size)
+        # A setting that says what was so before would be a slip.
+        assert (change(recipe, options.set) != recipe) == bool(options.set)
