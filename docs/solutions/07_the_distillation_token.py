@@ -156,6 +156,21 @@ def soft_token(z, labels, v, ratio=1.0):
     return (own + ratio * taught) / (1 + ratio)
 
 
+def percent_right(ratio):
+    x, labels, v = lesson(50)
+    test, truth = digits("test")
+
+    def loss_of(z, labels, v):
+        return soft_token(z, labels, v, ratio)
+
+    heads = train(x, [labels, v], loss_of, outputs=20)(test)
+    heads = heads.unflatten(-1, (2, 10)).softmax(-1)
+    # Without a lesson the second head has nothing to say.
+    said = heads.mean(-2) if ratio else heads[..., 0, :]
+    hits = said.argmax(-1) == truth
+    return (100 * hits.double().mean(-1)).tolist()
+
+
 def exercise_5():
     torch.manual_seed(0)
     z, v = 3 * torch.randn(2, 64, 20, dtype=torch.float64)
@@ -167,21 +182,11 @@ def exercise_5():
         for logits, weight in ((z[:, :10], 0.0), (z[:, 10:], 1.0))
     )
     assert_close(soft_token(z, labels, v), sum(halves) / 2)
-    x, labels, v = lesson(50)
-    test, truth = digits("test")
-    right = {}
-    for ratio in (0.0, 0.1, 1.0, 10.0):
-        ask = train(
-            *(x, [labels, v]),
-            lambda z, y, v, r=ratio: soft_token(z, y, v, r),
-            outputs=20,
-        )
-        heads = ask(test).unflatten(-1, (2, 10)).softmax(-1)
-        # Without a lesson the second head has nothing to say.
-        said = heads.mean(-2) if ratio else heads[..., 0, :]
-        hits = said.argmax(-1) == truth
-        right[ratio] = (100 * hits.double().mean(-1)).tolist()
-    gains = {r: paired_difference(right[r], right[0.0]) for r in right if r}
+    alone = percent_right(0.0)
+    gains = {
+        ratio: paired_difference(percent_right(ratio), alone)
+        for ratio in (0.1, 1.0, 10.0)
+    }
     means = [gain.mean for gain in gains.values()]
     assert all(gain.mean > gain.half_width for gain in gains.values())
     assert max(means) - min(means) < min(means)
