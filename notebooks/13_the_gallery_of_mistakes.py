@@ -185,7 +185,7 @@ show(test_by_hand, right, soft_terms)
 # First the *student's log*-probabilities, then the teacher's probabilities.
 #
 # **Probabilities** as the input: ProDA (#20, #43). The "divergence" is
-# negative, and its gradient far too small.
+# negative, and its gradient too small.
 #
 # **A logarithm promised**: `log_target=True` for a target that is none. The
 # number is large, since $e^p$ is never below 1.
@@ -493,7 +493,7 @@ show(test_peers, lambda a, b, y: mutual_learning_loss([a, b], y)[0], attached)
 # $w$ moves the balance, and a hundred classes make the mean over classes ten
 # times as wrong. The numbers rank these lessons, not the people who gave them.
 
-# %% tags=["wide"] fig_alt="What each mistake does to the accuracy in the two classrooms, with intervals, the most harmful on top: three cost nearly everything, then five cost several points, and most of the rest lie at zero."
+# %% tags=["wide"] fig_alt="What each mistake does to the accuracy in the two classrooms, with intervals, the most harmful on top: three cost nearly everything, then seven cost several points, and most of the rest lie near zero."
 wrong = damage.by_damage(record)
 axes = plt.subplots(figsize=(3.6, 5.6))[1]
 colours = {"few": figures.STUDENT, "doubtful": figures.CORRECT}
