@@ -87,7 +87,12 @@ def _teacher(
 # Chapter 8. labml trains the large network for twice as many epochs as the
 # small one; a GPU has the time.
 _SMALL = {
-    "laptop": replace(_LAPTOP, architecture="small_cnn", epochs=5),
+    "laptop": replace(
+        _LAPTOP,
+        architecture="small_cnn",
+        epochs=5,
+        learning_rates=RATES[:3],
+    ),
     "colab": replace(_COLAB, architecture="small_cnn"),
     "full": replace(
         _LAPTOP,
