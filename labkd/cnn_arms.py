@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from labkd.recipes import Recipe
 
-RATES = (0.05, 0.1, 0.2, 0.4)
+RATES = (0.05, 0.1, 0.2)
 
 # Few epochs of many images: a laptop sees hardly an image a third time, so
 # that two views of each, itself and its mirror image, are enough.
@@ -54,11 +54,7 @@ _CIFAR10 = {"laptop": _LAPTOP, "colab": _COLAB, "full": _FULL}
 # Clothes are grey and 28 pixels wide: a third of the work.
 _FASHION = {
     "laptop": replace(
-        _LAPTOP,
-        dataset="fashion-mnist",
-        training_images=3_000,
-        epochs=8,
-        learning_rates=RATES[:3],
+        _LAPTOP, dataset="fashion-mnist", training_images=3_000, epochs=8
     ),
     "colab": replace(_COLAB, dataset="fashion-mnist", padding=2),
     "full": replace(_FULL, dataset="fashion-mnist", padding=2, epochs=20),
@@ -87,12 +83,7 @@ def _teacher(
 # Chapter 8. labml trains the large network for twice as many epochs as the
 # small one; a GPU has the time.
 _SMALL = {
-    "laptop": replace(
-        _LAPTOP,
-        architecture="small_cnn",
-        epochs=5,
-        learning_rates=RATES[:3],
-    ),
+    "laptop": replace(_LAPTOP, architecture="small_cnn", epochs=5),
     "colab": replace(_COLAB, architecture="small_cnn"),
     "full": replace(
         _LAPTOP,
