@@ -395,12 +395,12 @@ for arm, (lesson, frozen) in arms.items():
 # too large a step corrects itself. Frozen, tenfold weights are a tenfold
 # answer, layer upon layer.
 #
-# At the two smaller rates no frozen run fails. So a missing line can stay
-# unnoticed, until somebody gives all methods one rate and blames the method.
+# At the two smaller rates no frozen run fails: a missing line stays unnoticed
+# until somebody gives all methods one rate and blames the method.
 #
 # **What it does not show**: what happened in the thesis, with its networks
-# and its data. Other causes may have been at work there. And this is a toy:
-# we had looked at other depths, widths and seeds before we kept this one.
+# and its data. And this is a toy: we had looked at other depths, widths and
+# seeds before we kept this one.
 
 
 # %%

@@ -27,6 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ADDRESS = PROJECT["project"]["urls"]["Repository"]
 VERBS = {
     "help",
+    "lighthouse",
     "site",
     "test",
     "notebooks",
