@@ -80,10 +80,10 @@ def damage(
     return paired_difference(values, right[score])
 
 
-def points(gap: PairedDifference) -> str:
+def points(gap: PairedDifference, digits: int = 1) -> str:
     r"""A difference as text, with a star where zero is outside."""
     star = " *" if gap.found else ""
-    return f"{gap.mean:+.1f} ± {gap.half_width:.1f}{star}"
+    return f"{gap.mean:+.{digits}f} ± {gap.half_width:.{digits}f}{star}"
 
 
 def pulls(record: dict, name: str) -> list[str]:
@@ -120,11 +120,9 @@ def table(record: dict) -> Html:
 
 def _nll(record: dict, name: str) -> str:
     try:
-        gap = damage(record, name, "doubtful", score="nll")
+        return points(damage(record, name, "doubtful", score="nll"), 2)
     except ValueError:
         return "–"
-    star = " *" if gap.found else ""
-    return f"{gap.mean:+.2f} ± {gap.half_width:.2f}{star}"
 
 
 def _line(kind: str, cells) -> str:

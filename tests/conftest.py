@@ -9,14 +9,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from pages_server import serving
+from pages_server import find_browser, serving
 
 # Before torch is imported. The tests share the cores: threads of one that
 # wait for threads of another would spin for most of the time.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 ROOT = Path(__file__).resolve().parents[1]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
 --disable-background-networking --disable-component-update --disable-sync"""
 
@@ -84,8 +83,7 @@ def address(site):
 def browser():
     from playwright.sync_api import sync_playwright
 
-    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
-    found = next(filter(None, map(shutil.which, names)), None)
+    found = find_browser()
     if found is None:
         pytest.fail(
             "no browser: install the Debian package `chromium`, or set "

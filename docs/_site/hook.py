@@ -183,8 +183,8 @@ def on_page_context(context, page, config, nav):
     made = [listings.listing(c.source, c.numbers) for c in code if c.source]
     if content.count(LISTING) != len(made):
         raise PluginError(f"{page.file.src_uri}: a listing has lost its place")
-    for text in made:
-        content = content.replace(LISTING, text, 1)
+    texts = iter(made)
+    content = re.sub(LISTING, lambda match: next(texts), content)
     page.content = re.sub(' data-search-exclude(="")?', "", content)
     return context
 

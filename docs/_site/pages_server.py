@@ -1,12 +1,22 @@
-r"""Serves a built site as GitHub's Pages do, to browsers that measure it."""
+r"""Serves a built site as GitHub's Pages do, and finds who looks at it."""
 
 import gzip
+import os
 import re
+import shutil
 import threading
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def find_browser():
+    r"""The browser that CHROMIUM names, or one by its usual names, or None."""
+    names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 class Server(SimpleHTTPRequestHandler):
