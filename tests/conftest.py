@@ -62,14 +62,18 @@ def processor_seconds():
     return used.ru_utime + used.ru_stime
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory):
-    r"""This checkout's site: `folder`, and the seconds that it took."""
-    target = tmp_path_factory.mktemp("site")
+def timed_build(target):
+    r"""Builds this checkout's site: its folder, and what it cost."""
     before = processor_seconds()
     done = build(ROOT, target)
     assert done.returncode == 0, done.stdout + done.stderr
     return SimpleNamespace(folder=target, seconds=processor_seconds() - before)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    r"""This checkout's site: `folder`, and the seconds that it took."""
+    return timed_build(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture(scope="session")
