@@ -1,16 +1,40 @@
 """Code in colour: a piece of a notebook or of a module as HTML."""
 
+import builtins
+import keyword
 import re
 
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
+from pygments.token import Name
 
 # Names, spaces and punctuation have the colour of the text anyway; without
 # their tags a page is a tenth smaller.
 PLAIN_TOKEN = re.compile(r'<span(?: class="(?:n|w|p|o)")?>([^<]*)</span>')
+KEYWORDS = "|".join(keyword.kwlist)
+NAMED = "|".join(
+    [*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self|cls|lazy"]
+)
+WORD = r"[^\W\d]\w*(?![\w\"'])"
+# As much as possible of what has no colour, as one token: Pygments would try
+# forty patterns at each name, space and bracket. Left to it are the start of
+# a line, prefixes of strings, numbers and every name that means something.
+UNCOLOURED = (
+    rf"(?:(?<=\.)(?!(?:{KEYWORDS}|__\w+)\b){WORD}"
+    rf"|(?<![\w.])(?!(?:{NAMED}|__\w+)\b){WORD}"
+    r"|(?<=\S) +|\.(?!\d)|[]{}:(),;[~+/*%=<>&^|-]|!=)+"
+)
+
+
+class _Lexer(PythonLexer):
+    tokens = PythonLexer.tokens | {
+        "root": [(UNCOLOURED, Name), *PythonLexer.tokens["root"]]
+    }
+
+
 # Made once: a formatter derives its style sheet anew each time.
-LEXER = PythonLexer()
+LEXER = _Lexer()
 FORMATTER = HtmlFormatter(nowrap=True)
 
 
