@@ -11,6 +11,9 @@ import torch
 from annotate import annotate
 from checks import html_problems, notebook_problems, prose_problems
 from digest import code_digest
+from listings import FORMATTER, LEXER, plain
+from pygments import highlight
+from pygments.lexers import PythonLexer
 from sections import folded, of_module, of_notebook
 from usage import used_by
 from whole_functions import whole_function
@@ -328,3 +331,27 @@ def test_the_digest_sees_code_and_nothing_else():
     )
     assert digest != code_digest(chapter(code("x = 1"), code("y = 2")))
     assert len(digest) == 64 and json.dumps(digest)
+
+
+@pytest.mark.parametrize("folder", ["labkd", "notebooks", "tests"])
+def test_the_quick_lexer_colours_as_pygments_does(folder):
+    own = PythonLexer()
+    for path in sorted((ROOT / folder).glob("*.py")):
+        source = path.read_text("utf-8")
+        theirs = plain(highlight(source, own, FORMATTER))
+        assert plain(highlight(source, LEXER, FORMATTER)) == theirs
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "x.max(list, .5, 1.5e3, 0x1F) if not y.is_ok else z.print",
+        "@cache\ndef f(a: int = -1, *b, **c) -> list[str]: return a @ b",
+        "match x:\n    case [1, _]: type = lazy; rb = Rb'x' + f'{y!r:>{n}}'",
+        "class A(B): __slots__ = ()\nfrom . import a as b; yield from c",
+        "a != b; a is not None; lambda self: cls; x = '' \\\n  ''",
+    ],
+)
+def test_the_quick_lexer_knows_what_has_a_colour(line):
+    theirs = plain(highlight(line, PythonLexer(), FORMATTER))
+    assert plain(highlight(line, LEXER, FORMATTER)) == theirs
