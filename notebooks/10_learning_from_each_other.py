@@ -81,8 +81,7 @@ torch.set_num_threads(1)  # quicker for networks this small
 # $0.7 \log \frac{0.7}{0.5} + 0.2 \log \frac{0.2}{0.3} + 0.1 \log
 # \frac{0.1}{0.2} = 0.08512$ away, Cleo $0.4 \log \frac{0.4}{0.3} + 0.1 \log
 # \frac{0.1}{0.2} = 0.04576$. Their mean is 0.06544, and with $w = \frac12$
-# Ann's loss is $\frac12 (0.69315 + 0.06544) = 0.37929$. At the same time she
-# is a peer in the losses of Bob and Cleo.
+# Ann's loss is $\frac12 (0.69315 + 0.06544) = 0.37929$.
 #
 # In the code a peer is *detached*: for Ann, Bob's belief is a target like any
 # teacher's. Zhang et al. add the two terms with equal weights; $w = \frac12$
@@ -399,8 +398,8 @@ for arm, (lesson, frozen) in arms.items():
 # until somebody gives all methods one rate and blames the method.
 #
 # **What it does not show**: what happened in the thesis, with its networks
-# and its data. And this is a toy: we had looked at other depths, widths and
-# seeds before we kept this one.
+# and its data. And this is a toy, chosen after a look at other depths, widths
+# and seeds.
 
 
 # %%
@@ -593,8 +592,7 @@ assert (two, three) == (2 * one, 3 * one)
 # **Two variations.** A third student changes nothing that five seeds can
 # find. At $w = 0.8$ every seed ends behind. **three** and **DML$_e$** have the
 # same gradient, and the grid chose the same rate for both: what separates
-# their seeds is rounding, made large by some hundred steps. The printed
-# difference says how much.
+# their seeds is rounding, made large by some hundred steps.
 #
 # Is the spread of any arm larger? The intervals of the variances over
 # scratch's hold 1, but five seeds allow a factor of more than nine to either
@@ -630,9 +628,8 @@ for ensemble in (False, True):
 # <summary>Solution</summary>
 #
 # Nothing. $q^1 = q^2$ in the first step, so the divergence and its gradient
-# are zero, the steps are equal, and so on for ever. What remains is
-# $(1 - w) \operatorname{CE}$. All that students have to exchange comes from
-# having been different.
+# are zero, the steps are equal, and so on for ever. All that students have to
+# exchange comes from having been different.
 #
 # </details>
 #
@@ -657,8 +654,7 @@ for ensemble in (False, True):
 #
 # The softmax of mean logits is the normalised geometric mean,
 # $(\sqrt{0.35}, \sqrt{0.08}, \sqrt{0.01}) / 0.97 \approx (0.61, 0.29, 0.10)$.
-# The pull is about $(-0.11, 0.01, 0.10)$: now the car falls too. It is another
-# method, which nobody named.
+# The pull is about $(-0.11, 0.01, 0.10)$: now the car falls too.
 #
 # </details>
 #

@@ -101,6 +101,10 @@ def browser():
         chromium.close()
 
 
+def refused(message):
+    return [message.text] if "Security Policy" in message.text else []
+
+
 @pytest.fixture
 def open_page(browser, address):
     r"""Opens a page of the site; no request may go anywhere else."""
@@ -116,6 +120,8 @@ def open_page(browser, address):
         page = context.new_page()
         page.on("request", lambda r: elsewhere.append(r.url))
         page.on("pageerror", lambda error: errors.append(str(error)))
+        # What the page's own policy refuses is told to the console alone.
+        page.on("console", lambda m: errors.extend(refused(m)))
         page.goto(address + name, wait_until="networkidle")
         return page
 

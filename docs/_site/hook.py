@@ -17,6 +17,7 @@ import jinja2
 import library_table
 import listings
 import nbformat
+import policy
 import records_table
 import sections
 import usage
@@ -45,6 +46,8 @@ UNSOUGHT = '<details class="solution">', '<h2 id="references">'
 # Listings and formulas are most of what a page holds. They are put in last:
 # there is nothing in them to check, and search needs a formula's text only.
 LISTING = "<!-- listing -->"
+# Versions of what made the page: nobody's business, on every page.
+GENERATOR = re.compile(r'<meta name="generator"[^>]*>')
 
 
 class SourcePage(File):
@@ -191,9 +194,16 @@ def on_page_context(context, page, config, nav):
 
 def on_post_page(output, page, config):
     """The theme's templates are indented for their authors."""
-    parts = LISTED.split(output)
+    parts = LISTED.split(GENERATOR.sub("", output))
     parts[::2] = [re.sub(r"\n\s+", "\n", part) for part in parts[::2]]
-    return "".join(parts)
+    # Last: it hashes the scripts as they are.
+    return policy.with_policy("".join(parts))
+
+
+def on_post_template(output, template_name, config):
+    return (
+        policy.with_policy(output) if template_name == "404.html" else output
+    )
 
 
 def _refuse(problems) -> None:
