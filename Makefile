@@ -15,7 +15,7 @@ NODE = $(SITE)/node_modules/.installed
 # The theme announces its successor at every build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help site test notebooks records requirements lighthouse clean
+.PHONY: help site test notebooks records requirements lighthouse audit clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -48,6 +48,13 @@ lighthouse: $(INSTALLED) $(NODE) ## audits three pages of the site, for minutes
 	"$(VENV)/bin/npm" install --prefix build/lighthouse --ignore-scripts \
 	  --no-audit --no-fund lighthouse@13.5.0
 	$(RUN) $(SITE)/lighthouse.py build/audited build/lighthouse
+
+audit: $(INSTALLED) $(NODE) ## asks for known weaknesses of what is pinned
+	@mkdir -p build
+	-$(RUN) -m uv tool run pip-audit@2.10.1 -r requirements.txt --no-deps \
+	  --disable-pip --progress-spinner off -f json -o build/audit-python.json
+	-"$(VENV)/bin/npm" audit --prefix $(SITE) --json > build/audit-npm.json
+	$(RUN) $(SITE)/audit.py SECURITY.md build/audit-*.json
 
 clean: ## removes what was built; keeps .venv, data and runs
 	rm -rf site build $(SITE)/node_modules .pytest_cache .ruff_cache

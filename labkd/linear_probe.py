@@ -10,7 +10,11 @@ teacher that there is.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import VisionTransformer
+from torchvision.models import (
+    VisionTransformer,
+    ViT_B_16_Weights,
+    vit_b_16,
+)
 
 
 class LinearProbe(nn.Module):
@@ -73,12 +77,29 @@ class LinearProbe(nn.Module):
         return self.head(seen)
 
 
+def imagenet_vit() -> VisionTransformer:
+    r"""
+    torchvision's ViT-B/16 with its weights of ImageNet, 330 MB, once.
+
+    Raises `OSError` without a network, `RuntimeError` when the download is
+    not what its name says, `pickle.UnpicklingError` when it holds more than
+    tensors.
+    """
+    vit = vit_b_16()
+    # The file is a pickle, and unpickling can run anything. So its digest is
+    # checked, and only tensors are read.
+    published = ViT_B_16_Weights.IMAGENET1K_V1.get_state_dict(
+        check_hash=True, weights_only=True
+    )
+    vit.load_state_dict(published)
+    return vit
+
+
 def probe_of(vit: VisionTransformer, *, num_classes: int) -> LinearProbe:
     r"""
     A probe of one of torchvision's vision transformers.
 
-    * `vit`: with its weights, such as `vit_b_16(weights="IMAGENET1K_V1")`;
-      its head is taken off
+    * `vit`: with its weights, such as `imagenet_vit()`; its head is taken off
     * `num_classes`: at least 1
 
     Returns the probe, whose head alone has gradients.

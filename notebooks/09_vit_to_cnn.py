@@ -131,8 +131,9 @@ except RuntimeError as error:
 # `models.ViT_B_16_Weights.IMAGENET1K_V1.transforms()` knows the numbers.
 #
 # ```python
-# vit = models.vit_b_16(weights="IMAGENET1K_V1")
-# teacher = probe_of(vit, num_classes=10)
+# from labkd.linear_probe import imagenet_vit
+#
+# teacher = probe_of(imagenet_vit(), num_classes=10)
 # ```
 #
 # Records with ImageNet weights exist only where the weights can be had, and

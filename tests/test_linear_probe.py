@@ -1,11 +1,13 @@
 """A linear probe: only its head learns, and nothing else moves."""
 
+import pickle
+
 import pytest
 import torch
 from torch import nn
-from torchvision.models import VisionTransformer
+from torchvision.models import VisionTransformer, ViT_B_16_Weights
 
-from labkd.linear_probe import LinearProbe, probe_of
+from labkd.linear_probe import LinearProbe, imagenet_vit, probe_of
 
 
 def small_vit():
@@ -72,3 +74,18 @@ def test_sizes_below_one_are_refused(name):
     sizes = {"width": 4, "num_classes": 2, "image_size": 8} | {name: 0}
     with pytest.raises(ValueError, match="must be at least 1, got .*0"):
         LinearProbe(nn.Identity(), **sizes)
+
+
+def test_downloaded_weights_cannot_run_code(tmp_path, monkeypatch):
+    class Trap:
+        def __reduce__(self):
+            return (print, ("sprung",))
+
+    # Where a download of torchvision's would lie.
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    name = ViT_B_16_Weights.IMAGENET1K_V1.url.rpartition("/")[2]
+    torch.save({"heads.head.bias": Trap()}, folder / name)
+    with pytest.raises(pickle.UnpicklingError):
+        imagenet_vit()

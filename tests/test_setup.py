@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 ADDRESS = PROJECT["project"]["urls"]["Repository"]
 VERBS = {
+    "audit",
     "help",
     "lighthouse",
     "site",
@@ -441,6 +442,20 @@ def test_only_the_publishing_job_may_write():
     assert "test" in publish["needs"]
     for job in workflow["jobs"].values():
         assert "permissions" not in job
+
+
+def test_every_action_is_pinned_to_a_commit():
+    used = set()
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        text = path.read_text("utf-8")
+        for job in yaml.safe_load(text)["jobs"].values():
+            for step in job["steps"]:
+                used |= {step["uses"]} if "uses" in step else set()
+        # Beside the commit the version, which people and Dependabot read.
+        for line in re.findall(r"uses: (.+)", text):
+            assert re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v[\d.]+", line)
+    assert len(used) == 4
+    assert len({action.partition("@")[0] for action in used}) == 4
 
 
 def test_the_citation_agrees_with_the_package():
