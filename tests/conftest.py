@@ -122,7 +122,8 @@ def open_page(browser, address):
         page.on("pageerror", lambda error: errors.append(str(error)))
         # What the page's own policy refuses is told to the console alone.
         page.on("console", lambda m: errors.extend(refused(m)))
-        page.goto(address + name, wait_until="networkidle")
+        page.goto(address + name)
+        page.wait_for_load_state("networkidle")
         return page
 
     yield open_page

@@ -92,7 +92,7 @@ def test_it_works_after_instant_navigation_and_back(open_page):
         assert page.locator(f"{BOX} input").count() == 1
         assert_drawn_right(page)
         page.go_back()
-        page.wait_for_function(f"!document.querySelector('{BOX}')")
+        page.wait_for_function(f"() => !document.querySelector('{BOX}')")
         page.go_forward()
         page.wait_for_selector(".bars")
     assert page.evaluate("window.stayed")

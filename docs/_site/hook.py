@@ -20,6 +20,7 @@ import nbformat
 import policy
 import records_table
 import sections
+import styles
 import usage
 import yaml
 from mkdocs.exceptions import PluginError
@@ -109,6 +110,7 @@ def on_files(files, config):
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
+    _merge_styles(files, config)
     return files
 
 
@@ -204,6 +206,17 @@ def on_post_template(output, template_name, config):
     return (
         policy.with_policy(output) if template_name == "404.html" else output
     )
+
+
+def _merge_styles(files, config) -> None:
+    found = {file.src_uri: file for file in files}
+    names = styles.parts_of(list(found))
+    sheet = styles.merged({n: found[n].content_string for n in names})
+    for name, file in found.items():
+        # Maps of sheets that are gone would lead nowhere.
+        if name in names or name.endswith(".css.map"):
+            files.remove(file)
+    files.append(File.generated(config, styles.NAME, content=sheet))
 
 
 def _refuse(problems) -> None:

@@ -20,14 +20,28 @@
       nav.setAttribute("aria-label", `Code ${number}`)
     })
 
-  // What scrolls sideways must be within reach of the keyboard.
-  const boxes = () =>
-    document.querySelectorAll(".output, .output pre, .rich, .katex-display, .md-typeset__scrollwrap").forEach(box => {
-      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0
-      else box.removeAttribute("tabindex")
-    })
+  // What scrolls sideways must be within reach of the keyboard. Measured when
+  // it comes near: to measure all of a page at once is to lay all of it out.
+  const reach = new ResizeObserver(entries => {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0
+      else target.removeAttribute("tabindex")
+    }
+  })
+  const near = new IntersectionObserver(entries => {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) reach.observe(target)
+      else reach.unobserve(target)
+    }
+  }, { rootMargin: "100%" })
+  const boxes = () => {
+    reach.disconnect()
+    near.disconnect()
+    document.querySelectorAll(".output, .output pre, .rich, .katex-display, .md-typeset__scrollwrap")
+      .forEach(box => near.observe(box))
+  }
 
-  // Both columns stick; one that is taller than the window sticks by its end.
+  // Two columns beside each other stick; one that is taller than the window sticks by its end.
   const columns = new ResizeObserver(entries => {
     for (const { target } of entries) {
       const room = innerHeight - target.offsetHeight - 16
@@ -35,13 +49,17 @@
     }
   })
 
+  const wide = matchMedia("(min-width: 60em)")
+  const stick = () => {
+    columns.disconnect()
+    if (wide.matches) document.querySelectorAll(".stay").forEach(column => columns.observe(column))
+  }
+  wide.addEventListener("change", stick)
+
   new MutationObserver(code).observe(document.body, { childList: true, subtree: true })
-  addEventListener("resize", boxes, { passive: true })
   document$.subscribe(() => {
     page()
-    document.fonts.ready.then(boxes)
-    columns.disconnect()
-    document.querySelectorAll(".stay").forEach(column => columns.observe(column))
+    stick()
   })
 
   // The dialog at the foot of the page is far from the button.
