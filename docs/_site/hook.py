@@ -146,8 +146,12 @@ def on_page_content(html, page, config, files):
     html = listings.plain(TAG.sub(r"\1", html))
     # Who searches is not to be told the solution of an exercise, nor to be
     # led to one of many lists of references.
-    for tag in UNSOUGHT:
-        html = html.replace(tag, tag[:-1] + " data-search-exclude>")
+    unsought = UNSOUGHT
+    if page.file.src_uri.startswith("labkd/"):
+        # Nor, of a function, what all of them have: arguments and the like.
+        unsought = "<ul>", "<p>Returns ", "<p>Raises ", "<p>Yields "
+    for tag in unsought:
+        html = html.replace(tag, tag.replace(">", " data-search-exclude>"))
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
     _refuse(
