@@ -235,7 +235,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"labkd: time is up, {pause}; the same command goes on")
         return PAUSED
     except (ValueError, OSError) as error:
-        print(f"labkd: {error}", file=sys.stderr)
+        line = " ".join(str(error).splitlines())
+        print(f"labkd: {line}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(

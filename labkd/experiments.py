@@ -8,7 +8,7 @@ interrupted run leaves the old ones as they were.
 """
 
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, outcomes, records
+from labkd import checkpoints, outcomes, records, tensors
 from labkd.building import build, some_of
 from labkd.checkpoints import claimed
 from labkd.data import load
+from labkd.files import reading
 from labkd.launching import Run, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.recipes import PLAN
@@ -93,7 +94,7 @@ def _record(
             records.write_whole(record, run.file("trial.json"))
         else:
             records.write(record, run.results)
-        run.file("checkpoint").unlink(missing_ok=True)
+        checkpoints.remove(run.file("checkpoint"))
     accelerator.wait_for_everyone()
     return record
 
@@ -117,16 +118,18 @@ def build_table(run: Run) -> Path:
     images, normalise = _images(run, accelerator)
     padding = run.recipe.padding
     path = run.teacher().table(run.recipe)
-    table_of(
-        _teacher_model(run, accelerator, images),
-        images.images,
-        normalise,
-        padding=padding,
-        path=path,
-        bfloat16=native_bfloat16(accelerator.device),
-        deadline=run.deadline,
-        progress=lambda views: tqdm(views, disable=None, leave=False),
-    )
+    model = _teacher_model(run, accelerator, images)
+    with claimed(path.with_name(f"{path.name}.lock")):
+        table_of(
+            model,
+            images.images,
+            normalise,
+            padding=padding,
+            path=path,
+            bfloat16=native_bfloat16(accelerator.device),
+            deadline=run.deadline,
+            progress=lambda views: tqdm(views, disable=None, leave=False),
+        )
     return path
 
 
@@ -184,6 +187,11 @@ def _teacher_model(
             f"trained first, then {student.name}",
         )
         run(theirs)
+    elif checkpoints.exist(theirs.file("checkpoint")):
+        # It was killed after its weights and before its record. Or another
+        # process is at it still, which ends without help.
+        with suppress(BlockingIOError):
+            run(theirs)
     return outcomes.load_weights(weights, build(theirs.recipe, images))
 
 
@@ -204,8 +212,10 @@ def _judge(
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        theirs = checkpoints.read(run.teacher().file("logits.safetensors"))
-        same = theirs["test"].argmax(1) == answers["together"].argmax(1).cpu()
+        path = run.teacher().file("logits.safetensors")
+        theirs, ours = tensors.read(path), answers["together"].cpu()
+        with reading(path, "delete it to train the teacher anew"):
+            same = theirs["test"].argmax(1) == ours.argmax(1)
         judged["agreement"] = same.double().mean().item()
     return judged
 

@@ -184,14 +184,18 @@ def digest(recipe: Recipe) -> str:
     Fields at their default do not count, so that a field more, which leaves
     old recipes as they were, leaves their files valid. Nor does the plan.
     """
-    changed = {
+    text = json.dumps(essentials(recipe), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def essentials(recipe: Recipe) -> dict:
+    r"""The fields of a recipe that change its runs, without the defaults."""
+    return {
         field.name: getattr(recipe, field.name)
         for field in fields(recipe)
         if getattr(recipe, field.name) != field.default
         and field.name not in PLAN
     }
-    text = json.dumps(changed, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _parse(key: str, kind: type, value: str) -> object:
