@@ -208,6 +208,8 @@ def _check(options: argparse.Namespace) -> None:
         given = getattr(options, name, None)
         if given is not None and not given >= value:
             raise ValueError(f"--{name} must be at least {value}, got {given}")
+    if getattr(options, "seed", 0) >= 2**63:
+        raise ValueError(f"--seed must be below 2**63, got {options.seed}")
     log = getattr(options, "log", "")
     if log and not any(map(find_spec, LOGS[log])):
         raise ValueError(f"--log {log} needs a package: pip install {log}")
@@ -237,6 +239,18 @@ def main(arguments: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         line = " ".join(str(error).splitlines())
         print(f"labkd: {line}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        # On a CPU, torch has no exception of its own for it.
+        line = " ".join(str(error).split())
+        told = "allocate memory" in line or "out of memory" in line
+        if not told and not isinstance(error, MemoryError):
+            raise
+        print(
+            "labkd: out of memory, a smaller width or batch_size takes less "
+            f"({line})",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print(

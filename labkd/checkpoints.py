@@ -22,7 +22,7 @@ from labkd import files
 from labkd.files import reading, whole
 
 # What a checkpoint of a run holds, besides what it is of.
-CONTENT = ("epochs", "seconds", "state")
+CONTENT = {"epochs": list, "seconds": float, "state": dict}
 
 
 @contextmanager
@@ -130,7 +130,8 @@ def load(path: Path, made_of: dict | None = None) -> dict | None:
             raise ValueError(f"the checksum of {wrong} differs")
         kept = torch.load(found, map_location="cpu", weights_only=True)
         if made_of is not None and not (
-            isinstance(kept, dict) and kept.keys() >= set(CONTENT)
+            isinstance(kept, dict)
+            and all(isinstance(kept.get(key), CONTENT[key]) for key in CONTENT)
         ):
             raise ValueError(f"it does not hold {', '.join(CONTENT)}")
     if made_of is not None:

@@ -7,6 +7,7 @@ goes on from it; records are written at the end and at once, so that an
 interrupted run leaves the old ones as they were.
 """
 
+import os
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
@@ -46,12 +47,21 @@ def run(run: Run, *, trial: bool = False) -> dict:
         seen = _images(run, accelerator)
     main = accelerator.is_main_process
     with claimed(run.file("lock")) if main else nullcontext():
+        if main and not trial:
+            _check_folder(run.results)
         if run.log:
             _open_log(run, accelerator)
         record = _record(run, accelerator, trial, *seen)
     for log in accelerator.trackers:
         log.finish()
     return record
+
+
+def _check_folder(results: Path) -> None:
+    # Before hours of training, and not after them.
+    results.mkdir(parents=True, exist_ok=True)
+    if not os.access(results, os.W_OK | os.X_OK):
+        raise PermissionError(f"nothing can be written into {results}")
 
 
 def _images(run: Run, accelerator: Accelerator) -> tuple[ImageSet, Normalise]:
@@ -178,7 +188,6 @@ def _teacher_model(
 ) -> nn.Module:
     theirs = student.teacher()
     weights = theirs.file("weights.safetensors")
-    # Its answers to the test images tell how often a student agrees.
     kept = (weights, theirs.file("logits.safetensors"))
     if not all(file.is_file() for file in kept):
         tell(
@@ -192,7 +201,17 @@ def _teacher_model(
         # process is at it still, which ends without help.
         with suppress(BlockingIOError):
             run(theirs)
+    # They are wanted after the last epoch, and better missed before the first.
+    _answers(theirs)
     return outcomes.load_weights(weights, build(theirs.recipe, images))
+
+
+def _answers(teacher: Run) -> Tensor:
+    # To the test images: they tell how often a student agrees.
+    path = teacher.file("logits.safetensors")
+    kept = tensors.read(path)
+    with reading(path, "delete it to train the teacher anew"):
+        return kept["test"].argmax(1)
 
 
 def _judge(
@@ -212,10 +231,14 @@ def _judge(
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        path = run.teacher().file("logits.safetensors")
-        theirs, ours = tensors.read(path), answers["together"].cpu()
-        with reading(path, "delete it to train the teacher anew"):
-            same = theirs["test"].argmax(1) == ours.argmax(1)
+        theirs, ours = _answers(run.teacher()), answers["together"].cpu()
+        if len(theirs) != len(ours):
+            raise ValueError(
+                f"{run.teacher().file('logits.safetensors')} answers to "
+                f"{len(theirs)} images, not to these {len(ours)}; delete it "
+                "to train the teacher anew"
+            )
+        same = theirs == ours.argmax(1)
         judged["agreement"] = same.double().mean().item()
     return judged
 

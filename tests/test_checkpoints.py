@@ -129,7 +129,7 @@ def test_a_single_bit_is_noticed(tmp_path):
 
 
 def test_the_checkpoint_of_another_run_says_how_it_differs(tmp_path):
-    path, state = tmp_path / "c", {"epochs": [], "seconds": 0.0, "state": {}}
+    path, state = tmp_path / "c", {"epochs": [], "seconds": 0.5, "state": {}}
     theirs = {"seed": 1, "width": 8, "mixup": True}
     checkpoints.save(path, state | {"made_of": theirs})
     assert checkpoints.load(path, theirs)["made_of"] == theirs
