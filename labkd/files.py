@@ -38,14 +38,15 @@ def whole(path: Path, previous: Path | None = None) -> Iterator[Path]:
         if previous and path.is_file():
             path.replace(previous)
         part.replace(path)
-        # The names too: a folder is a file.
-        _to_disk(path.parent)
     except OSError as error:
         raise unwritable(path, error) from error
     finally:
         # On a disk that cannot be written there is none.
         with suppress(OSError):
             part.unlink(missing_ok=True)
+    # The names too: a folder is a file, if not on every file system.
+    with suppress(OSError):
+        _to_disk(path.parent)
 
 
 def unwritable(path: Path, error: Exception) -> OSError:

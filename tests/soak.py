@@ -181,9 +181,11 @@ def _timeless(value):
     return [_timeless(v) for v in value] if isinstance(value, list) else value
 
 
-def kill(kills, folder, seed=0):
+def kill(kills, folder, seed=0, told=lambda struck: None):
     r"""
     Kills commands so many times: phase -> how often.
+
+    * `told`: called with what it has come to, whenever all has finished
 
     Raises `AssertionError` when one does not finish, when what it leaves
     differs from what an undisturbed one leaves, or when half a file remains.
@@ -209,6 +211,7 @@ def kill(kills, folder, seed=0):
         left = [path for name in LEFTOVERS for path in place.rglob(name)]
         assert not left, left
         shutil.rmtree(place)
+        told(struck)
     return struck
 
 
@@ -398,15 +401,20 @@ def fuzz(seconds, folder, seed=0):
     return Counter(told["statuses"])
 
 
+def _tell(struck):
+    print(f"{struck.total()} kills, all finished in spite of them")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    sys.stdout.reconfigure(line_buffering=True)
     folder = Path(tempfile.mkdtemp(prefix="soak-"))
     began = time.monotonic()
-    struck = kill(options.kills, folder, options.seed)
+    struck = kill(options.kills, folder, options.seed, told=_tell)
     print(f"{struck.total()} kills in {time.monotonic() - began:.0f} s:")
     for phase, count in struck.most_common():
         print(f"{count:6} at {phase}")
