@@ -59,7 +59,7 @@ class Victim:
 
     def __init__(self, words, folder):
         self.notes = folder.with_name(f"{folder.name}.notes")
-        self.notes.write_text(f"starting {time.monotonic()}\n", "utf-8")
+        self.notes.write_text("")
         arguments = list(words), str(folder), str(self.notes)
         self.process = SERVER.Process(target=_command, args=arguments)
         with patch.dict(os.environ, ENVIRONMENT):
@@ -70,7 +70,8 @@ class Victim:
         lines = self.notes.read_text("utf-8").splitlines()
         told = [line.rsplit(" ", 1) for line in lines]
         times = [float(at) for _, at in told]
-        seconds = [end - start for start, end in pairwise(times)] + [0.0]
+        seconds = [end - start for start, end in pairwise(times)]
+        seconds += [0.0] * bool(told)
         return [(name, s) for (name, _), s in zip(told, seconds, strict=True)]
 
     def wait(self, seconds=120.0):
@@ -82,7 +83,9 @@ class Victim:
         r"""What it was at, or nothing if it had finished before."""
         self.process.kill()
         self.process.join()
-        return self.phases()[-1][0] if self.process.exitcode else None
+        if not self.process.exitcode:
+            return None
+        return self.phases()[-1][0] if self.phases() else "starting"
 
 
 def _command(words, folder, notes):
