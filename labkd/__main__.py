@@ -18,6 +18,7 @@ from pathlib import Path
 
 from labkd import records
 from labkd.arms import RECIPES, SIZES
+from labkd.files import one_line, out_of_memory
 from labkd.recipes import change
 
 # EX_TEMPFAIL of sysexits.h: try again later.
@@ -241,14 +242,11 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"labkd: {line}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
-        # On a CPU, torch has no exception of its own for it.
-        line = " ".join(str(error).split())
-        told = "allocate memory" in line or "out of memory" in line
-        if not told and not isinstance(error, MemoryError):
+        if not out_of_memory(error):
             raise
         print(
             "labkd: out of memory, a smaller width or batch_size takes less "
-            f"({line})",
+            f"({one_line(error)})",
             file=sys.stderr,
         )
         return 2

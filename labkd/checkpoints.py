@@ -132,6 +132,7 @@ def load(path: Path, made_of: dict | None = None) -> dict | None:
         if made_of is not None and not (
             isinstance(kept, dict)
             and all(isinstance(kept.get(key), CONTENT[key]) for key in CONTENT)
+            and isinstance(kept.get("made_of", {}), dict)
         ):
             raise ValueError(f"it does not hold {', '.join(CONTENT)}")
     if made_of is not None:

@@ -39,7 +39,8 @@ def run(run: Run, *, trial: bool = False) -> dict:
 
     Returns the record. Raises `TimeoutError` at the deadline, when the same
     call goes on from there; `BlockingIOError` when another process is at the
-    same run; what `load` raises when data is missing.
+    same run; `OSError` when something cannot be written; `ValueError` for a
+    file that is damaged; what `load` raises when data is missing.
     """
     accelerator = _accelerator(run)
     # What one process unpacks or downloads, the others find there.

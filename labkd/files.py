@@ -85,7 +85,8 @@ def reading(path: Path, advice: str) -> Iterator[None]:
 
     * `advice`: what to do about it
 
-    Raises `ValueError` for whatever is raised inside, except `OSError`.
+    Raises `ValueError` for whatever is raised inside, except `OSError` and
+    what says that the memory is full: then the file may be right.
     """
     try:
         yield
@@ -94,8 +95,17 @@ def reading(path: Path, advice: str) -> Iterator[None]:
     # Readers and what is read raise what they like: of a damaged file every
     # byte is possible.
     except Exception as error:
+        if out_of_memory(error):
+            raise
         reason = one_line(error)
         raise ValueError(f"{path} is damaged ({reason}); {advice}") from error
+
+
+def out_of_memory(error: Exception) -> bool:
+    r"""Whether an error is about memory: torch has none of its own for it."""
+    said = str(error)
+    told = "allocate memory" in said or "out of memory" in said
+    return isinstance(error, MemoryError) or told
 
 
 def read_json(path: Path) -> dict:

@@ -8,7 +8,7 @@ import torch
 from worlds import contents, files_of_at_most
 
 from labkd import checkpoints, records, tensors
-from labkd.files import one_line, read_json, remove, whole
+from labkd.files import one_line, read_json, reading, remove, whole
 
 LARGE = torch.zeros(50_000)
 
@@ -137,6 +137,22 @@ def test_json_that_holds_no_dictionary_is_named(content, message, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=f"one.json is damaged.*{message}"):
         read_json(path)
+
+
+def test_a_file_is_not_blamed_for_memory_or_for_the_disk(tmp_path):
+    for error in (
+        MemoryError(),
+        RuntimeError("can't allocate memory: you tried"),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        FileNotFoundError("gone"),
+    ):
+        with pytest.raises(type(error)), reading(tmp_path / "a", "delete it"):
+            raise error
+    with (
+        pytest.raises(ValueError, match="a is damaged .'key'.; delete it"),
+        reading(tmp_path / "a", "delete it"),
+    ):
+        raise KeyError("key")
 
 
 def test_one_line_is_one_and_not_long():
