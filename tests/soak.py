@@ -311,7 +311,7 @@ def wrong_words(choice):
             letters = list(words[at] or " ")
             letters[choice.randrange(len(letters))] = choice.choice(NASTY)
             words[at] = "".join(letters)
-        elif words[0] in ("run", "targets"):
+        elif words[:1] in (["run"], ["targets"]):
             words += ["--set", f"{choice.choice(KEYS)}={_value(choice)}"]
         else:
             words.insert(at, choice.choice(NASTY))
@@ -370,7 +370,7 @@ def _fuzz(seconds, seed, folder, report):
         if words[:1] != ("table",):
             # A second or so, whatever it was told before.
             words = (*words, "--minutes", "0.02")
-        Path(report).write_text(f"{statuses.total()}: {words!r} hangs")
+        Path(report).write_text(f"{statuses.total()}: {words!r} is not done")
         faulthandler.dump_traceback_later(120, exit=True)
         archive = world / "data" / CIFAR10_JPEG
         try:
