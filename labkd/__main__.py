@@ -29,7 +29,7 @@ LOGS = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
 
 class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        self.exit(2, f"labkd: {message}\n")
+        self.exit(2, f"labkd: {' '.join(message.splitlines())}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
