@@ -4,6 +4,7 @@ VENV = .venv
 PORT = 8000
 PYTHON =
 MINUTES = inf
+KILLS = 200
 
 SITE = docs/_site
 RUN = "$(VENV)/bin/python"
@@ -15,7 +16,7 @@ NODE = $(SITE)/node_modules/.installed
 # The theme announces its successor at every build.
 export NO_MKDOCS_2_WARNING = 1
 
-.PHONY: help site test notebooks records requirements lighthouse audit clean
+.PHONY: help site test soak notebooks records requirements lighthouse audit clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /make \1: /p' Makefile
@@ -31,6 +32,11 @@ test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test
 	$(RUN) -m pytest tests/test_site.py -m alone
 	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
 	  -m "not alone"
+
+# Its own number of minutes, unless the command line has another.
+soak: MINUTES = 10
+soak: $(INSTALLED) ## kills runs at random, garbles files (KILLS= MINUTES=)
+	PYTHONPATH=. $(RUN) tests/soak.py --kills $(KILLS) --minutes $(MINUTES)
 
 notebooks: $(INSTALLED) ## runs the chapters and refreshes their outputs
 	$(RUN) $(SITE)/execute.py

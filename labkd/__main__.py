@@ -18,6 +18,7 @@ from pathlib import Path
 
 from labkd import records
 from labkd.arms import RECIPES, SIZES
+from labkd.files import one_line, out_of_memory
 from labkd.recipes import change
 
 # EX_TEMPFAIL of sysexits.h: try again later.
@@ -28,7 +29,7 @@ LOGS = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
 
 class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        self.exit(2, f"labkd: {message}\n")
+        self.exit(2, f"labkd: {' '.join(message.splitlines())}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -208,6 +209,8 @@ def _check(options: argparse.Namespace) -> None:
         given = getattr(options, name, None)
         if given is not None and not given >= value:
             raise ValueError(f"--{name} must be at least {value}, got {given}")
+    if getattr(options, "seed", 0) >= 2**63:
+        raise ValueError(f"--seed must be below 2**63, got {options.seed}")
     log = getattr(options, "log", "")
     if log and not any(map(find_spec, LOGS[log])):
         raise ValueError(f"--log {log} needs a package: pip install {log}")
@@ -235,7 +238,17 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"labkd: time is up, {pause}; the same command goes on")
         return PAUSED
     except (ValueError, OSError) as error:
-        print(f"labkd: {error}", file=sys.stderr)
+        line = " ".join(str(error).splitlines())
+        print(f"labkd: {line}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
+            raise
+        print(
+            "labkd: out of memory, a smaller width or batch_size takes less "
+            f"({one_line(error)})",
+            file=sys.stderr,
+        )
         return 2
     except KeyboardInterrupt:
         print(

@@ -7,16 +7,20 @@ a split is one read.
 """
 
 import hashlib
-import io
+import shutil
 import tarfile
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
-from safetensors.torch import save_file
+from filelock import FileLock
+from torch import Tensor
 from tqdm import tqdm
+
+from labkd import tensors
+from labkd.decoding import decode
+from labkd.files import reading, unwritable
 
 CIFAR10_JPEG = "cifar10-jpeg.tar.xz"
 CIFAR10_JPEG_SHA256 = (
@@ -44,7 +48,9 @@ def unpack_cifar10(archive: Path, target: Path) -> None:
     * `target`: a folder that does not exist yet
 
     Each file holds `images`, uint8, (images, 3, 32, 32), and `labels`, int64,
-    sorted by class. Raises `ValueError` when the checksum does not match.
+    sorted by class. What a killed process left is removed; of two processes
+    the second waits, and finds the folder. Raises `ValueError` when the
+    checksum does not match, `OSError` when the folder cannot be written.
     """
     digest = hashlib.sha256(archive.read_bytes()).hexdigest()
     if digest != CIFAR10_JPEG_SHA256:
@@ -52,6 +58,18 @@ def unpack_cifar10(archive: Path, target: Path) -> None:
             f"{archive} is damaged or another file: its sha256 is {digest}, "
             f"not {CIFAR10_JPEG_SHA256}"
         )
+    try:
+        with FileLock(target.with_name(f"{target.name}.lock")):
+            # Under the lock, whatever lies there is of a process that died.
+            for scratch in target.parent.glob(".unpacking-*"):
+                shutil.rmtree(scratch, ignore_errors=True)
+            if not target.is_dir():
+                _unpack(archive, target)
+    except OSError as error:
+        raise unwritable(target, error) from error
+
+
+def _unpack(archive: Path, target: Path) -> None:
     # Written beside the target and renamed when whole: whoever finds the
     # folder finds all of it, and an interrupted run leaves nothing there.
     with tempfile.TemporaryDirectory(
@@ -59,17 +77,23 @@ def unpack_cifar10(archive: Path, target: Path) -> None:
     ) as scratch:
         whole = Path(scratch) / "whole"
         whole.mkdir()
-        for part, entries in _decode(archive).items():
-            keys = sorted(entries)
-            pixels = np.stack([entries[key] for key in keys])
-            labels = [CIFAR10_CLASSES.index(name) for name, _ in keys]
-            pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
-            kept = {
-                "images": torch.from_numpy(pixels),
-                "labels": torch.tensor(labels),
-            }
-            save_file(kept, whole / f"{part}.safetensors")
+        with reading(archive, "fetch it again"):
+            splits = _decode(archive)
+            kept = {part: _stacked(splits[part]) for part in splits}
+        for part, split in kept.items():
+            tensors.write(whole / f"{part}.safetensors", split, {})
         whole.rename(target)
+
+
+def _stacked(entries: dict[tuple[str, str], np.ndarray]) -> dict[str, Tensor]:
+    keys = sorted(entries)
+    pixels = np.stack([entries[key] for key in keys])
+    labels = [CIFAR10_CLASSES.index(name) for name, _ in keys]
+    pixels = np.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+    return {
+        "images": torch.from_numpy(pixels),
+        "labels": torch.tensor(labels),
+    }
 
 
 def _decode(archive: Path) -> dict[str, dict[tuple[str, str], np.ndarray]]:
@@ -80,7 +104,11 @@ def _decode(archive: Path) -> dict[str, dict[tuple[str, str], np.ndarray]]:
             # Nothing is extracted to a path that the archive chooses: the
             # name only says which split and class the pixels belong to.
             if member.isfile():
-                _, part, name, file = Path(member.name).parts
-                raw = io.BytesIO(members.extractfile(member).read())
-                splits[part][name, file] = np.asarray(Image.open(raw))
+                place = Path(member.name).parts
+                known = len(place) == 4 and place[1] in splits
+                if not known or place[2] not in CIFAR10_CLASSES:
+                    raise ValueError(f"{member.name} has no place in it")
+                _, part, name, file = place
+                raw = members.extractfile(member).read()
+                splits[part][name, file] = decode(raw, member.name)
     return splits

@@ -63,6 +63,11 @@ def build(recipe: Recipe, images: ImageSet) -> nn.Module:
 
 def _one(recipe: Recipe, images: ImageSet) -> nn.Module:
     _, channels, side, _ = images.images.shape
+    if recipe.padding > side:
+        raise ValueError(
+            f"padding={recipe.padding} would crop past images of {side} "
+            "pixels to a side"
+        )
     if side % recipe.shrink:
         raise ValueError(f"shrink={recipe.shrink} does not divide {side}")
     side //= recipe.shrink

@@ -5,18 +5,24 @@ A long run is interrupted sooner or later. After every epoch everything that
 the next one depends on is written down: weights, the optimizer's moments, the
 schedule, and where each random generator stands. A run that goes on from a
 checkpoint ends, on a CPU, with the same bits as one that was never stopped.
+The one before is kept too, in case a disk returns other bytes than it got.
 """
 
-import os
+import io
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from filelock import FileLock, Timeout
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
+
+from labkd import files
+from labkd.files import reading, whole
+
+# What a checkpoint of a run holds, besides what it is of.
+CONTENT = {"epochs": list, "seconds": float, "state": dict}
 
 
 @contextmanager
@@ -82,46 +88,85 @@ def restore(
 
 def save(path: Path, state: dict) -> None:
     r"""
-    Write a state, whole or not at all.
+    Write a state, whole or not at all, and keep the one before.
 
-    * `path`: replaced only when the new state is on the disk
+    * `path`: of the newest; the one that was there becomes its `previous`
     * `state`: tensors, numbers, strings, lists and dictionaries of these
+
+    Raises `OSError` when it cannot be written; both are as they were then.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
-        torch.save(state, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    # In memory first: what cannot be stored at all touches no file.
+    raw = io.BytesIO()
+    torch.save(state, raw)
+    with whole(path, previous(path)) as part:
+        part.write_bytes(raw.getvalue())
 
 
-def load(path: Path) -> dict | None:
+def previous(path: Path) -> Path:
+    r"""Where the checkpoint before the newest is, or would be."""
+    return path.with_name(f"{path.name}.previous")
+
+
+def load(path: Path, made_of: dict | None = None) -> dict | None:
     r"""
-    The state that `save` wrote, on the CPU; nothing if there is none.
+    The state that `save` wrote last, on the CPU; nothing if there is none.
+
+    * `made_of`: fields that tell one run from another; the state must be of
+      these, if it says of which it is, and whole as a checkpoint of a run
 
     Only tensors and plain values are read: a checkpoint cannot run code.
-    Raises `ValueError` when the file is damaged.
+    Raises `ValueError` when the file is damaged or another run's, and leaves
+    it where it is.
     """
-    if not path.is_file():
+    # Killed between two renamings, a process leaves only the one before.
+    found = path if path.exists() else previous(path)
+    if not found.exists():
         return None
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:
+    with reading(found, _advice(path)):
+        # torch reads past the checksums that it wrote.
+        with zipfile.ZipFile(found) as records:
+            wrong = records.testzip()
+        if wrong:
+            raise ValueError(f"the checksum of {wrong} differs")
+        kept = torch.load(found, map_location="cpu", weights_only=True)
+        if made_of is not None and not (
+            isinstance(kept, dict)
+            and all(isinstance(kept.get(key), CONTENT[key]) for key in CONTENT)
+            and isinstance(kept.get("made_of", {}), dict)
+        ):
+            raise ValueError(f"it does not hold {', '.join(CONTENT)}")
+    if made_of is not None:
+        _check_origin(found, kept.get("made_of", made_of), made_of)
+    return kept
+
+
+def _advice(path: Path) -> str:
+    if path.exists() and previous(path).exists():
+        return "delete it: the run then goes on from the one before"
+    return "delete it to start anew"
+
+
+def _check_origin(path: Path, theirs: dict, ours: dict) -> None:
+    wrong = [
+        f"{key}={theirs.get(key, 'its default')!r} and not "
+        f"{ours.get(key, 'its default')!r}"
+        for key in sorted(theirs.keys() | ours.keys())
+        if theirs.get(key) != ours.get(key)
+    ]
+    if wrong:
         raise ValueError(
-            f"{path} is damaged ({error}); delete it to start anew"
-        ) from error
+            f"{path} is the checkpoint of another run, with "
+            f"{', '.join(wrong)}; move it away to start anew"
+        )
 
 
-def read(path: Path) -> dict[str, Tensor]:
-    r"""
-    The tensors of a safetensors file: weights, logits or images.
+def remove(path: Path) -> None:
+    r"""Removes the checkpoints of a run that has left its record."""
+    # The older one first: a process that is killed here leaves the newer.
+    previous(path).unlink(missing_ok=True)
+    files.remove(path)
 
-    Raises `ValueError` when the file is damaged, `OSError` when there is none.
-    """
-    try:
-        return load_file(path)
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is damaged ({error}); delete it to make it anew"
-        ) from error
+
+def exist(path: Path) -> bool:
+    r"""Whether a run left a checkpoint, and with it something to do."""
+    return path.exists() or previous(path).exists()

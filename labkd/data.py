@@ -87,4 +87,10 @@ def _carve(whole: ImageSet, split: str) -> ImageSet:
         members = torch.nonzero(whole.labels == label).flatten()
         cut = len(members) - len(members) // 10
         kept.append(members[:cut] if split == "train" else members[cut:])
-    return whole.take(torch.cat(kept))
+    indices = torch.cat(kept)
+    if not len(indices):
+        raise ValueError(
+            f"{len(whole)} training images of {len(whole.class_names)} "
+            f"classes leave none for {split}: ten of a class leave one"
+        )
+    return whole.take(indices)

@@ -7,8 +7,9 @@ goes on from it; records are written at the end and at once, so that an
 interrupted run leaves the old ones as they were.
 """
 
+import os
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,10 +18,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, outcomes, records
+from labkd import checkpoints, outcomes, records, tensors
 from labkd.building import build, some_of
 from labkd.checkpoints import claimed
 from labkd.data import load
+from labkd.files import reading
 from labkd.launching import Run, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.recipes import PLAN
@@ -37,7 +39,8 @@ def run(run: Run, *, trial: bool = False) -> dict:
 
     Returns the record. Raises `TimeoutError` at the deadline, when the same
     call goes on from there; `BlockingIOError` when another process is at the
-    same run; what `load` raises when data is missing.
+    same run; `OSError` when something cannot be written; `ValueError` for a
+    file that is damaged; what `load` raises when data is missing.
     """
     accelerator = _accelerator(run)
     # What one process unpacks or downloads, the others find there.
@@ -45,12 +48,21 @@ def run(run: Run, *, trial: bool = False) -> dict:
         seen = _images(run, accelerator)
     main = accelerator.is_main_process
     with claimed(run.file("lock")) if main else nullcontext():
+        if main and not trial:
+            _check_folder(run.results)
         if run.log:
             _open_log(run, accelerator)
         record = _record(run, accelerator, trial, *seen)
     for log in accelerator.trackers:
         log.finish()
     return record
+
+
+def _check_folder(results: Path) -> None:
+    # Before hours of training, and not after them.
+    results.mkdir(parents=True, exist_ok=True)
+    if not os.access(results, os.W_OK | os.X_OK):
+        raise PermissionError(f"nothing can be written into {results}")
 
 
 def _images(run: Run, accelerator: Accelerator) -> tuple[ImageSet, Normalise]:
@@ -93,7 +105,7 @@ def _record(
             records.write_whole(record, run.file("trial.json"))
         else:
             records.write(record, run.results)
-        run.file("checkpoint").unlink(missing_ok=True)
+        checkpoints.remove(run.file("checkpoint"))
     accelerator.wait_for_everyone()
     return record
 
@@ -117,16 +129,18 @@ def build_table(run: Run) -> Path:
     images, normalise = _images(run, accelerator)
     padding = run.recipe.padding
     path = run.teacher().table(run.recipe)
-    table_of(
-        _teacher_model(run, accelerator, images),
-        images.images,
-        normalise,
-        padding=padding,
-        path=path,
-        bfloat16=native_bfloat16(accelerator.device),
-        deadline=run.deadline,
-        progress=lambda views: tqdm(views, disable=None, leave=False),
-    )
+    model = _teacher_model(run, accelerator, images)
+    with claimed(path.with_name(f"{path.name}.lock")):
+        table_of(
+            model,
+            images.images,
+            normalise,
+            padding=padding,
+            path=path,
+            bfloat16=native_bfloat16(accelerator.device),
+            deadline=run.deadline,
+            progress=lambda views: tqdm(views, disable=None, leave=False),
+        )
     return path
 
 
@@ -175,7 +189,6 @@ def _teacher_model(
 ) -> nn.Module:
     theirs = student.teacher()
     weights = theirs.file("weights.safetensors")
-    # Its answers to the test images tell how often a student agrees.
     kept = (weights, theirs.file("logits.safetensors"))
     if not all(file.is_file() for file in kept):
         tell(
@@ -184,7 +197,22 @@ def _teacher_model(
             f"trained first, then {student.name}",
         )
         run(theirs)
+    elif checkpoints.exist(theirs.file("checkpoint")):
+        # It was killed after its weights and before its record. Or another
+        # process is at it still, which ends without help.
+        with suppress(BlockingIOError):
+            run(theirs)
+    # They are wanted after the last epoch, and better missed before the first.
+    _answers(theirs)
     return outcomes.load_weights(weights, build(theirs.recipe, images))
+
+
+def _answers(teacher: Run) -> Tensor:
+    # To the test images: they tell how often a student agrees.
+    path = teacher.file("logits.safetensors")
+    kept = tensors.read(path)
+    with reading(path, "delete it to train the teacher anew"):
+        return kept["test"].argmax(1)
 
 
 def _judge(
@@ -204,8 +232,14 @@ def _judge(
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        theirs = checkpoints.read(run.teacher().file("logits.safetensors"))
-        same = theirs["test"].argmax(1) == answers["together"].argmax(1).cpu()
+        theirs, ours = _answers(run.teacher()), answers["together"].cpu()
+        if len(theirs) != len(ours):
+            raise ValueError(
+                f"{run.teacher().file('logits.safetensors')} answers to "
+                f"{len(theirs)} images, not to these {len(ours)}; delete it "
+                "to train the teacher anew"
+            )
+        same = theirs == ours.argmax(1)
         judged["agreement"] = same.double().mean().item()
     return judged
 

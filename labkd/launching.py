@@ -23,8 +23,9 @@ from tqdm import tqdm
 from labkd import checkpoints, outcomes, records
 from labkd.building import build, objective_of, optimizer_of
 from labkd.data import load
+from labkd.files import reading
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.recipes import Recipe, digest
+from labkd.recipes import Recipe, digest, essentials
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher
 from labkd.training import fit
@@ -112,9 +113,15 @@ def train(
     optimizer, schedule = optimizer_of(recipe, model, len(images))
     generator = torch.Generator().manual_seed(run.seed)
     parts = (model, optimizer, schedule, generator)
-    kept = checkpoints.load(path) or {"epochs": [], "seconds": 0.0}
+    made_of = essentials(recipe) | {
+        "recipe": run.name,
+        "size": run.size,
+        "seed": run.seed,
+    }
+    kept = checkpoints.load(path, made_of) or {"epochs": [], "seconds": 0.0}
     if kept["epochs"]:
-        checkpoints.restore(kept["state"], *parts)
+        with reading(path, "delete it to start anew"):
+            checkpoints.restore(kept["state"], *parts)
         tell(accelerator, f"going on after epoch {len(kept['epochs'])}")
     clock = time.perf_counter() - kept["seconds"]
     for epoch in fit(
@@ -147,6 +154,7 @@ def train(
             "epochs": [*kept["epochs"], epoch | {"validation": scores}],
             "seconds": time.perf_counter() - clock,
             "state": checkpoints.snapshot(*parts),
+            "made_of": made_of,
         }
         if accelerator.is_main_process:
             checkpoints.save(path, kept)

@@ -13,16 +13,16 @@ from pathlib import Path
 
 import torch
 import torchvision
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import labkd
-from labkd import checkpoints
+from labkd import tensors
 from labkd.calibration import (
     brier_score,
     expected_calibration_error,
     negative_log_likelihood,
 )
+from labkd.files import reading
 from labkd.mutual_learning import Cohort
 from labkd.pixels import Normalise, predict
 from labkd.vit import VisionTransformer, joint_log_probabilities
@@ -84,27 +84,30 @@ class _HeadsApart(nn.Module):
         return torch.cat([class_logits, token_logits], dim=1)
 
 
-def keep(tensors: dict[str, Tensor], path: Path) -> None:
-    r"""Write tensors, floating point in half precision, whole or not."""
+def keep(values: dict[str, Tensor], path: Path) -> None:
+    r"""
+    Write tensors, floating point in half precision, whole or not.
+
+    Raises `OSError` when they cannot be written.
+    """
     halves = {
         key: (value.half() if value.is_floating_point() else value)
         .contiguous()
         .cpu()
-        for key, value in tensors.items()
+        for key, value in values.items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file(halves, part)
-    part.replace(path)
+    tensors.write(path, halves, {})
 
 
 def load_weights(path: Path, model: nn.Module) -> nn.Module:
     r"""
     Gives a model the weights that `keep` wrote; returns it.
 
-    Raises `ValueError` when the file is damaged.
+    Raises `ValueError` when the file is damaged, or of another model.
     """
-    model.load_state_dict(checkpoints.read(path))
+    weights = tensors.read(path)
+    with reading(path, "delete it to train the model anew"):
+        model.load_state_dict(weights)
     return model
 
 

@@ -8,7 +8,6 @@ its table, the table before the trials of the learning rate, the trials before
 the seeds.
 """
 
-import json
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from itertools import chain
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from labkd import records
 from labkd.arms import RECIPES, WANTED
+from labkd.files import read_json
 from labkd.launching import Run
 from labkd.recipes import Recipe
 
@@ -159,7 +159,7 @@ def choose_rates(size: str, *, only: str, results: Path, folder: Path) -> None:
         stages = _stages(name, size, results, folder)
         files = [job.makes for stage in stages[1:2] for job in stage]
         if files and all(file.is_file() for file in files):
-            trials = [json.loads(file.read_text("utf-8")) for file in files]
+            trials = [read_json(file) for file in files]
             path = records.write_grid(trials, results)
-            rate = json.loads(path.read_text("utf-8"))["learning_rate"]
+            rate = read_json(path)["learning_rate"]
             print(f"{name}: learning rate {rate} chosen", flush=True)

@@ -20,6 +20,8 @@ MUTUAL = ("mutual", "mutual-ensemble")
 OBJECTIVES = ("cross-entropy", *TAUGHT, *MUTUAL, "virtual")
 # What was planned about the runs, and changes none of them.
 PLAN = ("learning_rates", "seeds", "baseline")
+# Beyond these, products of some are no longer the machine's integers.
+LARGEST, WIDEST = 10**9, 10**4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +124,10 @@ def check(recipe: Recipe) -> None:
         *("heads", "seeds", "shrink", "cohort"),
     )
     shares = ("momentum", "drop_path", "teacher_weight", "correct_probability")
+    sizes = (
+        *("width", "depth", "heads", "mlp_ratio", "patch_size", "shrink"),
+        *("padding", "cohort"),
+    )
     for key, value in asdict(recipe).items():
         if not isinstance(value, int | float):
             continue
@@ -130,6 +136,9 @@ def check(recipe: Recipe) -> None:
             raise ValueError(
                 f"{key} must be finite and at least {least}, got {value}"
             )
+        most = WIDEST if key in sizes else LARGEST
+        if value > most:
+            raise ValueError(f"{key} must be at most {most}, got {value}")
         if key in shares and value > 1:
             raise ValueError(f"{key} must be at most 1, got {value}")
     choices = {
@@ -184,14 +193,18 @@ def digest(recipe: Recipe) -> str:
     Fields at their default do not count, so that a field more, which leaves
     old recipes as they were, leaves their files valid. Nor does the plan.
     """
-    changed = {
+    text = json.dumps(essentials(recipe), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def essentials(recipe: Recipe) -> dict:
+    r"""The fields of a recipe that change its runs, without the defaults."""
+    return {
         field.name: getattr(recipe, field.name)
         for field in fields(recipe)
         if getattr(recipe, field.name) != field.default
         and field.name not in PLAN
     }
-    text = json.dumps(changed, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 def _parse(key: str, kind: type, value: str) -> object:

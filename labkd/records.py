@@ -12,12 +12,12 @@ from, on the validation images alone.
 """
 
 import json
-import os
-import tempfile
+import math
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 from labkd.arms import RECIPES, find
+from labkd.files import read_json, reading, whole
 from labkd.recipes import Recipe
 
 RESULTS = Path(__file__).with_name("results")
@@ -38,6 +38,7 @@ FIELDS = (
     "date",
     "command",
 )
+DAMAGED = "delete it and make it anew, or take it from a copy"
 SCORES = ("accuracy", "nll", "ece", "brier")
 DEFAULTS = {
     field.name: list(field.default)
@@ -68,15 +69,12 @@ def read(recipe: str, size: str, seed: int, results: Path = RESULTS) -> dict:
             f"no record {path}; python -m labkd run {recipe} --size {size} "
             f"--seed {seed} makes one"
         )
-    return json.loads(path.read_text("utf-8"))
+    return _record_in(path)
 
 
 def read_all(results: Path = RESULTS) -> list[dict]:
     r"""Every record that is not superseded, by recipe, size and seed."""
-    found = [
-        json.loads(path.read_text("utf-8"))
-        for path in Path(results).glob("*/*-seed*.json")
-    ]
+    found = [_record_in(path) for path in Path(results).glob("*/*-seed*.json")]
     current = [record for record in found if not record.get("superseded")]
     return sorted(current, key=lambda r: (r["recipe"], r["size"], r["seed"]))
 
@@ -95,7 +93,11 @@ def tuned(recipe: str, size: str, results: Path = RESULTS) -> Recipe:
     path = grid_path(recipe, size, results)
     if not path.is_file():
         return find(recipe, size)
-    chosen = json.loads(path.read_text("utf-8"))["learning_rate"]
+    grid = read_json(path)
+    with reading(path, DAMAGED):
+        chosen = float(grid["learning_rate"])
+        if not 0 < chosen < math.inf:
+            raise ValueError(f"learning_rate is {chosen}")
     return replace(find(recipe, size), learning_rate=chosen)
 
 
@@ -127,12 +129,34 @@ def write(record: dict, results: Path) -> Path:
 
     Raises `ValueError` when a field or a score is missing.
     """
+    _check(record)
+    key = record["recipe"], record["size"], record["seed"]
+    return write_whole(record, path_of(*key, results))
+
+
+def _record_in(path: Path) -> dict:
+    record = read_json(path)
+    with reading(path, DAMAGED):
+        _check(record)
+    return record
+
+
+def _check(record: dict) -> None:
     missing = [field for field in FIELDS if field not in record]
     missing += [s for s in SCORES if s not in record.get("test", {})]
     if missing:
         raise ValueError(f"the record lacks {', '.join(missing)}")
-    key = record["recipe"], record["size"], record["seed"]
-    return write_whole(record, path_of(*key, results))
+    scores = {f"test {score}": record["test"][score] for score in SCORES}
+    kinds = {
+        float | int: scores | {"seconds": record["seconds"]},
+        str: {key: record[key] for key in ("recipe", "size", "source")},
+        int: {"seed": record["seed"]},
+        dict: {"config": record["config"]},
+    }
+    for kind, values in kinds.items():
+        for key, value in values.items():
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ValueError(f"{key} is {value!r}")
 
 
 def write_whole(content: dict, path: Path) -> Path:
@@ -142,16 +166,12 @@ def write_whole(content: dict, path: Path) -> Path:
     * `content`: of plain values
     * `path`: replaced when all is written
 
-    Returns the path. Raises `ValueError` for a number that is none.
+    Returns the path. Raises `ValueError` for a number that is none, `OSError`
+    when it cannot be written.
     """
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Written beside its place and renamed: a reader never sees half of it.
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=path.parent, suffix=".part", delete=False
-    ) as part:
-        part.write(text)
-    os.replace(part.name, path)
+    with whole(path) as part:
+        part.write_text(text, "utf-8")
     return path
 
 

@@ -8,20 +8,20 @@ class and then as in the original, so that it does not matter which was read.
 """
 
 import contextlib
-import gzip
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from sklearn.datasets import load_digits
 from torch import Tensor
 from tqdm import tqdm
 
-from labkd import checkpoints
+from labkd import tensors
 from labkd.archives import CIFAR10_CLASSES, CIFAR10_JPEG, unpack_cifar10
+from labkd.decoding import decode, find_idx, read_idx
+from labkd.files import reading
 
 # Where Debian's package dataset-fashion-mnist puts the four original files.
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -89,9 +89,7 @@ def cifar10(root: Path, train: bool, download: bool) -> ImageSet:
     if not unpacked.is_dir() and (root / CIFAR10_JPEG).is_file():
         unpack_cifar10(root / CIFAR10_JPEG, unpacked)
     if unpacked.is_dir():
-        kept = checkpoints.read(unpacked / f"{part}.safetensors")
-        names = CIFAR10_CLASSES
-        return ImageSet(kept["images"], kept["labels"], names, "jpeg-q75")
+        return _unpacked_cifar10(unpacked / f"{part}.safetensors")
     if download:
         with contextlib.suppress(OSError):
             return _original_cifar10(root, train, download=True)
@@ -112,15 +110,22 @@ def fashion_mnist(root: Path, train: bool, download: bool) -> ImageSet:
     ours = root / "FashionMNIST" / "raw"
     places = (ours, root / "fashion-mnist", root, DEBIAN_FASHION_MNIST)
     stem = "train" if train else "t10k"
-    found = next((p for p in places if _idx(p, f"{stem}-images-idx3")), None)
+    found = next(
+        (p for p in places if find_idx(p, f"{stem}-images-idx3")), None
+    )
     if found is None and download:
         with contextlib.suppress(OSError, RuntimeError):
             datasets.FashionMNIST(root, download=True)
             found = ours
     if found is None:
         raise _absent("fashion-mnist", root, FASHION_MNIST_WAYS)
-    pixels = _read_idx(found, f"{stem}-images-idx3")
-    labels = _read_idx(found, f"{stem}-labels-idx1")
+    pixels = read_idx(found, f"{stem}-images-idx3")
+    labels = read_idx(found, f"{stem}-labels-idx1")
+    if pixels.ndim != 3 or labels.shape != pixels.shape[:1]:
+        raise ValueError(
+            f"{found} does not hold Fashion-MNIST: images of shape "
+            f"{pixels.shape}, labels of shape {labels.shape}"
+        )
     names = tuple(datasets.FashionMNIST.classes)
     return _by_class(pixels[:, None], labels, names, "original")
 
@@ -130,7 +135,7 @@ def image_folder(folder: Path, source: str = "folder") -> ImageSet:
     Images in one folder a class, by name; all of one size.
 
     Raises `FileNotFoundError` for a folder without images, `ValueError`
-    naming the first image whose size differs.
+    naming the first image that is damaged or whose size differs.
     """
     from torchvision import datasets
 
@@ -138,17 +143,31 @@ def image_folder(folder: Path, source: str = "folder") -> ImageSet:
     decoded, size = [], None
     files = tqdm(listing.samples, folder.name, disable=None, leave=False)
     for path, _ in files:
-        with Image.open(path) as image:
-            size = size or image.size
-            if image.size != size:
-                raise ValueError(
-                    f"all images must have one size: {path} has "
-                    f"{image.size}, those before it {size}"
-                )
-            decoded.append(np.asarray(image.convert("RGB")))
+        image = decode(Path(path).read_bytes(), path)
+        theirs = image.shape[1::-1]
+        size = size or theirs
+        if theirs != size:
+            raise ValueError(
+                f"all images must have one size: {path} has {theirs}, those "
+                f"before it {size}"
+            )
+        decoded.append(image)
     pixels = np.stack(decoded).transpose(0, 3, 1, 2)
     names = tuple(listing.classes)
     return _by_class(pixels, listing.targets, names, source)
+
+
+def _unpacked_cifar10(path: Path) -> ImageSet:
+    kept = tensors.read(path)
+    with reading(path, f"delete {path.parent} to unpack it anew"):
+        images, labels, names = kept["images"], kept["labels"], CIFAR10_CLASSES
+        if images.dtype is not torch.uint8 or images.shape[1:] != (3, 32, 32):
+            raise ValueError(f"{images.dtype} of shape {tuple(images.shape)}")
+        if labels.dtype is not torch.int64 or labels.shape != images.shape[:1]:
+            raise ValueError(f"{labels.dtype} of shape {tuple(labels.shape)}")
+        if not 0 <= labels.min() <= labels.max() < len(names):
+            raise ValueError(f"labels {labels.min()} to {labels.max()}")
+    return ImageSet(images, labels, names, "jpeg-q75")
 
 
 def _original_cifar10(root: Path, train: bool, download: bool) -> ImageSet:
@@ -167,27 +186,6 @@ def _original_cifar10(root: Path, train: bool, download: bool) -> ImageSet:
     return _by_class(pixels, original.targets, names, "original")
 
 
-def _idx(folder: Path, stem: str) -> Path | None:
-    files = (folder / f"{stem}-ubyte", folder / f"{stem}-ubyte.gz")
-    return next((file for file in files if file.is_file()), None)
-
-
-def _read_idx(folder: Path, stem: str) -> np.ndarray:
-    file = _idx(folder, stem)
-    if file is None:
-        raise FileNotFoundError(f"{folder} holds no {stem}-ubyte or .gz")
-    opened = gzip.open if file.suffix == ".gz" else open
-    with opened(file, "rb") as stream:
-        raw = stream.read()
-    # IDX: two zero bytes, 8 for unsigned bytes, the number of axes, then
-    # each axis as a big-endian 32-bit integer, then the values.
-    axes = raw[3]
-    shape = np.frombuffer(raw, ">u4", count=axes, offset=4)
-    if raw[:3] != b"\0\0\x08" or len(raw) != 4 + 4 * axes + shape.prod():
-        raise ValueError(f"{file} is not a whole IDX file of bytes")
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * axes).reshape(shape)
-
-
 def _by_class(
     pixels: np.ndarray,
     labels: Iterable[int],
@@ -195,6 +193,11 @@ def _by_class(
     source: str,
 ) -> ImageSet:
     labels = np.asarray(labels).astype(np.int64)
+    if len(labels) == 0 or labels.max() >= len(class_names):
+        raise ValueError(
+            f"{len(labels)} labels up to {labels.max(initial=0)} of "
+            f"{len(class_names)} classes"
+        )
     order = np.argsort(labels, kind="stable")
     images = torch.from_numpy(np.ascontiguousarray(pixels[order]))
     ordered = torch.from_numpy(labels[order])

@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from labkd.files import remove
 from labkd.pixels import Normalise, predict
 from labkd.views import (
     build_table,
@@ -92,10 +93,12 @@ def table_of(
     Raises `TimeoutError` at the deadline, when the same call goes on from
     there; `ValueError` when the file is another teacher's.
     """
+    unfinished = path.with_name(f"unfinished-{path.name}")
     if path.is_file():
+        # Of a process that was killed when the table was whole.
+        remove(unfinished)
         return load_table(path, model, images).to(images.device)
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"unfinished-{path.name}")
     done = []
     if unfinished.is_file():
         done = [load_table(unfinished, model, images)]
@@ -122,5 +125,5 @@ def table_of(
         slowest = max(slowest, time.monotonic() - started)
     table = torch.cat(done, dim=1)
     save_table(path, table, model, images)
-    unfinished.unlink(missing_ok=True)
+    remove(unfinished)
     return table.to(images.device)

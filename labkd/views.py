@@ -27,9 +27,10 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from labkd import tensors
+from labkd.files import reading
 
 
 def draw_views(
@@ -153,9 +154,7 @@ def save_table(
     path: Path, table: Tensor, teacher: nn.Module, images: Tensor
 ) -> None:
     r"""Store a table with the digests of its teacher and its images."""
-    part = path.with_name(path.name + ".part")
-    save_file({"logits": table}, part, metadata=_digests(teacher, images))
-    part.replace(path)
+    tensors.write(path, {"logits": table}, _digests(teacher, images))
 
 
 def load_table(path: Path, teacher: nn.Module, images: Tensor) -> Tensor:
@@ -169,20 +168,17 @@ def load_table(path: Path, teacher: nn.Module, images: Tensor) -> Tensor:
     `ValueError` when the teacher or the images are others, or the file is
     damaged.
     """
-    try:
-        with safe_open(path, "pt") as stored:
-            made_of = stored.metadata() or {}
-            table = stored.get_tensor("logits")
-    except SafetensorError as error:
-        raise ValueError(
-            f"{path} is damaged ({error}): delete it to build it anew"
-        ) from error
+    stored, made_of = tensors.read_with_metadata(path)
     for whose, digest in _digests(teacher, images).items():
         if made_of.get(whose) != digest:
             raise ValueError(
                 f"{path} is not a table of these {whose}: delete it to "
                 "build it anew"
             )
+    with reading(path, "delete it to build it anew"):
+        table = stored["logits"]
+        if table.ndim != 3 or len(table) != len(images):
+            raise ValueError(f"shape {tuple(table.shape)}")
     return table
 
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
 from torch import nn
 
 from labkd import checkpoints
@@ -85,17 +84,66 @@ def test_a_damaged_file_is_named_at_whatever_byte_it_ends(tmp_path):
             checkpoints.load(path)
 
 
-def test_damaged_weights_are_named_at_whatever_byte_they_end(tmp_path):
-    path, kept = tmp_path / "w", {"weight": torch.randn(30)}
-    save_file(kept, path)
-    torch.testing.assert_close(checkpoints.read(path), kept)
-    whole = path.read_bytes()
-    for end in range(0, len(whole), len(whole) // 7):
-        path.write_bytes(whole[:end])
-        with pytest.raises(ValueError, match="w is damaged.*delete it"):
-            checkpoints.read(path)
-    with pytest.raises(FileNotFoundError):
-        checkpoints.read(tmp_path / "none")
+def test_the_last_two_are_kept(tmp_path):
+    path = tmp_path / "c"
+    for epoch in (1, 2, 3):
+        checkpoints.save(path, {"epoch": epoch})
+    before = checkpoints.previous(path)
+    assert sorted(tmp_path.iterdir()) == [path, before]
+    assert checkpoints.load(path) == {"epoch": 3}
+    # Killed between the two renamings, a process leaves the one before.
+    path.unlink()
+    assert checkpoints.load(path) == {"epoch": 2}
+    assert checkpoints.exist(path)
+    checkpoints.save(path, {"epoch": 3})
+    assert checkpoints.load(before) == {"epoch": 2}
+    checkpoints.remove(path)
+    assert list(tmp_path.iterdir()) == [] and not checkpoints.exist(path)
+
+
+def test_a_damaged_newest_is_kept_for_the_reader_to_delete(tmp_path):
+    path = tmp_path / "c"
+    for epoch in (1, 2):
+        checkpoints.save(path, {"epoch": epoch})
+    path.write_bytes(path.read_bytes()[:-100])
+    found = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(ValueError, match="c is damaged .* from the one befo"):
+        checkpoints.load(path)
+    assert found == {file: file.read_bytes() for file in tmp_path.iterdir()}
+    path.unlink()
+    assert checkpoints.load(path) == {"epoch": 1}
+    # With no third to go back to, the run starts anew.
+    checkpoints.previous(path).write_bytes(b"")
+    with pytest.raises(ValueError, match="previous is damaged .* start anew"):
+        checkpoints.load(path)
+
+
+def test_a_single_bit_is_noticed(tmp_path):
+    path = tmp_path / "c"
+    checkpoints.save(path, {"a": torch.zeros(10_000)})
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+    with pytest.raises(ValueError, match="c is damaged .the checksum of"):
+        checkpoints.load(path)
+
+
+def test_the_checkpoint_of_another_run_says_how_it_differs(tmp_path):
+    path, state = tmp_path / "c", {"epochs": [], "seconds": 0.5, "state": {}}
+    theirs = {"seed": 1, "width": 8, "mixup": True}
+    checkpoints.save(path, state | {"made_of": theirs})
+    assert checkpoints.load(path, theirs)["made_of"] == theirs
+    with pytest.raises(ValueError, match="another run") as caught:
+        checkpoints.load(path, {"seed": 2, "width": 8})
+    assert "seed=1 and not 2" in str(caught.value)
+    assert "mixup=True and not 'its default'" in str(caught.value)
+    assert "width" not in str(caught.value)
+    # Those that were written before checkpoints said so are taken as they are.
+    checkpoints.save(path, state)
+    assert checkpoints.load(path, theirs) == state
+    checkpoints.save(path, {"epochs": []})
+    with pytest.raises(ValueError, match="it does not hold"):
+        checkpoints.load(path, theirs)
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path):

@@ -5,6 +5,8 @@ import io
 import pickle
 import struct
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import md5, sha256
 
 import numpy as np
@@ -130,6 +132,13 @@ def test_a_truncated_archive_is_refused(archive):
     assert [f.name for f in archive.parent.iterdir()] == [CIFAR10_JPEG]
 
 
+def assert_alone(archive, *others):
+    r"""Beside the archive there is nothing else but the lock."""
+    names = {file.name for file in (archive, *others)}
+    found = {file.name for file in archive.parent.iterdir()}
+    assert found - {"cifar10-jpeg-q75.lock"} == names
+
+
 def test_an_interrupted_unpacking_leaves_nothing(archive, monkeypatch):
     def interrupt(path):
         raise KeyboardInterrupt
@@ -137,7 +146,61 @@ def test_an_interrupted_unpacking_leaves_nothing(archive, monkeypatch):
     monkeypatch.setattr(archives, "_decode", interrupt)
     with pytest.raises(KeyboardInterrupt):
         unpack_cifar10(archive, archive.parent / "cifar10-jpeg-q75")
-    assert [f.name for f in archive.parent.iterdir()] == [CIFAR10_JPEG]
+    assert_alone(archive)
+
+
+def test_what_a_killed_unpacking_left_is_removed(archive):
+    scratch = archive.parent / ".unpacking-killed" / "whole"
+    scratch.mkdir(parents=True)
+    (scratch / "train.safetensors").write_bytes(b"half")
+    load("cifar10", "test", archive.parent)
+    unpacked = archive.parent / "cifar10-jpeg-q75"
+    assert_alone(archive, unpacked)
+    assert not list(unpacked.glob("*.part"))
+
+
+def test_of_two_that_unpack_at_once_one_waits(archive, monkeypatch):
+    calls, decoding = [], archives._decode
+
+    def slow(path):
+        calls.append(path)
+        time.sleep(0.2)
+        return decoding(path)
+
+    monkeypatch.setattr(archives, "_decode", slow)
+    target = archive.parent / "cifar10-jpeg-q75"
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(unpack_cifar10, archive, target) for _ in "12"]
+    assert [done.result() for done in both] == [None, None]
+    assert calls == [archive]
+    assert_alone(archive, target)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x/train/cat/1.jpg", b"no picture", "1.jpg is no image"),
+        ("x/train/lion/1.jpg", None, "lion"),
+        ("x/validation/cat/1.jpg", None, "validation"),
+        ("1.jpg", None, "1.jpg"),
+    ],
+)
+def test_a_member_that_does_not_belong_is_named(
+    name, content, message, tmp_path, monkeypatch
+):
+    raw = io.BytesIO()
+    Image.fromarray(PIXELS[0]).save(raw, "jpeg")
+    raw = content or raw.getvalue()
+    path = tmp_path / CIFAR10_JPEG
+    with tarfile.open(path, "w:xz") as packed:
+        member = tarfile.TarInfo(name)
+        member.size = len(raw)
+        packed.addfile(member, io.BytesIO(raw))
+    digest = sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(archives, "CIFAR10_JPEG_SHA256", digest)
+    with pytest.raises(ValueError, match=f"xz is damaged.*{message}"):
+        load("cifar10", "train", tmp_path)
+    assert_alone(path)
 
 
 def test_validation_is_the_last_tenth_of_each_class(tmp_path):

@@ -10,9 +10,13 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pytest
+import soak
+import worlds
 from PIL import Image
 from safetensors.torch import load_file
 from tensorboardX.proto.event_pb2 import Event
@@ -126,6 +130,33 @@ def test_a_killed_run_goes_on_to_the_same_bits(undisturbed, tmp_path):
         assert_same_run(undisturbed, tmp_path, name)
     assert not list(tmp_path.rglob("*.part"))
     assert not list(tmp_path.rglob("*.checkpoint"))
+
+
+def test_a_run_that_stops_at_every_renaming_comes_to_the_same(tmp_path):
+    whole, pieces = tmp_path / "whole", tmp_path / "pieces"
+    for folder in (whole, pieces):
+        worlds.write_shades(folder / "shades")
+    words = ["run", SOFT, *worlds.SHADES]
+    worlds.finished(whole, *words)
+    stops, status, renaming = 0, None, Path.replace
+    while status != 0:
+        # A few files take their places, and the next does not.
+        left = iter(range(1 + stops // 3))
+
+        def some(path, target, left=left):
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return renaming(path, target)
+
+        with patch.object(Path, "replace", some):
+            status, _, told = worlds.command(pieces, *words)
+        assert status in (0, 130), told
+        stops += status == 130
+        # The record is what comes last.
+        record = pieces / f"runs/{SOFT}/laptop-seed0.json"
+        assert record.exists() == (status == 0)
+    assert stops > 10
+    assert soak.comparable(pieces) == soak.comparable(whole)
 
 
 def test_minutes_stop_a_run_and_the_same_command_goes_on(

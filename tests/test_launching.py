@@ -102,6 +102,30 @@ def test_a_run_that_is_stopped_anywhere_goes_on_to_the_same_bits(
     assert_same(final, undisturbed)
 
 
+def test_a_run_goes_on_from_the_checkpoint_before_the_newest(
+    undisturbed, tmp_path
+):
+    run = run_in(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        trained(run, stopping_at(13))
+    path = run.file("checkpoint")
+    assert len(launching.checkpoints.load(path)["epochs"]) == 3
+    path.unlink()
+    assert len(launching.checkpoints.load(path)["epochs"]) == 2
+    assert_same(trained(run), undisturbed)
+
+
+def test_a_checkpoint_that_was_copied_is_another_runs(tmp_path):
+    run, other = run_in(tmp_path), replace(run_in(tmp_path), seed=4)
+    with pytest.raises(KeyboardInterrupt):
+        trained(other, stopping_at(5))
+    copied = other.file("checkpoint").rename(run.file("checkpoint"))
+    before = copied.read_bytes()
+    with pytest.raises(ValueError, match="another run, with seed=4 and not 3"):
+        trained(run)
+    assert copied.read_bytes() == before
+
+
 def test_another_seed_is_another_run(undisturbed, tmp_path):
     model, _ = trained(replace(run_in(tmp_path), seed=4))
     theirs = undisturbed[0].state_dict()

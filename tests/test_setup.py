@@ -31,6 +31,7 @@ VERBS = {
     "lighthouse",
     "site",
     "test",
+    "soak",
     "notebooks",
     "records",
     "requirements",
