@@ -17,13 +17,13 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, outcomes, records
+from labkd import checkpoints, examination, outcomes, own_teacher, records
 from labkd.building import build, some_of
 from labkd.checkpoints import claimed
 from labkd.data import load
 from labkd.launching import Run, tell, train
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.recipes import PLAN
+from labkd.recipes import PLAN, brings_teacher
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
 
@@ -39,10 +39,10 @@ def run(run: Run, *, trial: bool = False) -> dict:
     call goes on from there; `BlockingIOError` when another process is at the
     same run; what `load` raises when data is missing.
     """
-    accelerator = _accelerator(run)
+    accelerator = accelerator_of(run)
     # What one process unpacks or downloads, the others find there.
     with accelerator.main_process_first():
-        seen = _images(run, accelerator)
+        seen = images_of(run, accelerator)
     main = accelerator.is_main_process
     with claimed(run.file("lock")) if main else nullcontext():
         if run.log:
@@ -53,8 +53,11 @@ def run(run: Run, *, trial: bool = False) -> dict:
     return record
 
 
-def _images(run: Run, accelerator: Accelerator) -> tuple[ImageSet, Normalise]:
-    whole = load(run.recipe.dataset, "train").to(accelerator.device)
+def images_of(
+    run: Run, accelerator: Accelerator
+) -> tuple[ImageSet, Normalise]:
+    r"""The training images of a run, on its device, and their statistics."""
+    whole = _load(run, "train").to(accelerator.device)
     # Teacher and student read the same numbers, whatever each has seen.
     normalise = Normalise.of(whole.images)
     return some_of(whole, run.recipe.training_images), normalise
@@ -68,7 +71,7 @@ def _record(
     normalise: Normalise,
 ) -> dict:
     device = accelerator.device
-    teacher, source = _teacher(run, accelerator, images, normalise)
+    teacher, source = teacher_of(run, accelerator, images, normalise)
     model, kept = train(run, accelerator, images, normalise, teacher)
     started = time.perf_counter()
     judged = {} if trial else _judge(run, model, normalise, accelerator)
@@ -108,17 +111,17 @@ def build_table(run: Run) -> Path:
     """
     if not run.recipe.teacher or run.recipe.mixup:
         raise ValueError(f"{run.name} cannot learn from a table")
-    accelerator = _accelerator(run)
+    accelerator = accelerator_of(run)
     if accelerator.num_processes > 1:
         raise ValueError(
             f"a table is built by one process, not by "
             f"{accelerator.num_processes}"
         )
-    images, normalise = _images(run, accelerator)
+    images, normalise = images_of(run, accelerator)
     padding = run.recipe.padding
-    path = run.teacher().table(run.recipe)
+    model, _, path = _teacher(run, accelerator, images, normalise)
     table_of(
-        _teacher_model(run, accelerator, images),
+        model,
         images.images,
         normalise,
         padding=padding,
@@ -130,7 +133,8 @@ def build_table(run: Run) -> Path:
     return path
 
 
-def _accelerator(run: Run) -> Accelerator:
+def accelerator_of(run: Run) -> Accelerator:
+    r"""What knows the device and the other processes of a run."""
     # `fit` chooses the precision, whatever accelerate is configured for.
     return Accelerator(
         cpu=not torch.cuda.is_available(),
@@ -153,21 +157,44 @@ def _open_log(run: Run, accelerator: Accelerator) -> None:
     )
 
 
-def _teacher(
+def teacher_of(
     run: Run, accelerator: Accelerator, images: ImageSet, normalise: Normalise
 ) -> tuple[Teacher, dict | None]:
+    r"""The teacher of a run, and what its record says of it, or nobody."""
     if not run.recipe.teacher:
         return nobody, None
-    model = _teacher_model(run, accelerator, images)
-    said = {"recipe": run.recipe.teacher, "size": run.size, "seed": 0}
+    model, said, path = _teacher(run, accelerator, images, normalise)
     padding = run.recipe.padding
-    path = run.teacher().table(run.recipe)
     if run.recipe.mixup or not path.is_file():
         return live(model), said | {"asked": "live"}
     table = table_of(
         model, images.images, normalise, padding=padding, path=path
     )
+    if brings_teacher(run.recipe):
+        examination.check_table(
+            table, model, images.images, normalise, padding=padding
+        )
     return recorded(table, padding=padding), said | {"asked": "table"}
+
+
+def _teacher(
+    run: Run, accelerator: Accelerator, images: ImageSet, normalise: Normalise
+) -> tuple[nn.Module, dict, Path]:
+    # The model, what a record says of it, and where its table is.
+    recipe = run.recipe
+    if not brings_teacher(recipe):
+        said = {"recipe": recipe.teacher, "size": run.size, "seed": 0}
+        model = _teacher_model(run, accelerator, images)
+        return model, said, run.teacher().table(recipe)
+    model, said = examination.bring(recipe, images.class_names, normalise)
+    tell(
+        accelerator,
+        f"{recipe.teacher} is right about "
+        f"{100 * said['validation']['accuracy']:.1f} % of "
+        f"{said['validation']['images']} validation images",
+    )
+    name = examination.table_name(recipe, said)
+    return model, said, run.folder / run.name / name
 
 
 def _teacher_model(
@@ -191,7 +218,7 @@ def _judge(
     run: Run, model: nn.Module, normalise: Normalise, accelerator: Accelerator
 ) -> dict:
     # The test split is opened here, once, and decides nothing.
-    test_set = load(run.recipe.dataset, "test").to(accelerator.device)
+    test_set = _load(run, "test").to(accelerator.device)
     answers = outcomes.answer(model, test_set.images, normalise)
     heads = {
         head: outcomes.evaluate(logits, test_set.labels)
@@ -199,15 +226,31 @@ def _judge(
     }
     judged = {"test": heads.pop("together"), "heads": heads}
     if accelerator.is_main_process:
-        validation = load(run.recipe.dataset, "validation")
+        validation = _load(run, "validation")
         images = validation.images.to(accelerator.device)
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        theirs = checkpoints.read(run.teacher().file("logits.safetensors"))
-        same = theirs["test"].argmax(1) == answers["together"].argmax(1).cpu()
+        theirs = _teachers_answers(run, test_set, normalise)
+        same = theirs.argmax(1).cpu() == answers["together"].argmax(1).cpu()
         judged["agreement"] = same.double().mean().item()
     return judged
+
+
+def _teachers_answers(
+    run: Run, test_set: ImageSet, normalise: Normalise
+) -> Tensor:
+    if not brings_teacher(run.recipe):
+        kept = checkpoints.read(run.teacher().file("logits.safetensors"))
+        return kept["test"]
+    classes = len(test_set.class_names)
+    model = own_teacher.make(run.recipe, classes, normalise)
+    return predict(model, test_set.images, normalise)
+
+
+def _load(run: Run, split: str) -> ImageSet:
+    recipe = run.recipe
+    return load(recipe.dataset, split, image_size=recipe.image_size)
 
 
 def _keep(run: Run, model: nn.Module, answers: dict[str, Tensor]) -> None:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import pickle
+import shutil
 import struct
 import tarfile
 from hashlib import md5, sha256
@@ -147,6 +148,7 @@ def test_validation_is_the_last_tenth_of_each_class(tmp_path):
             place.mkdir(parents=True, exist_ok=True)
             shade = np.full((4, 4, 3), 100 * label + number, np.uint8)
             Image.fromarray(shade).save(place / f"{number:03d}.png")
+    shutil.copytree(tmp_path / "train", tmp_path / "test")
     shades = {
         split: load(str(tmp_path), split).images[:, 0, 0, 0].tolist()
         for split in ("train", "validation")

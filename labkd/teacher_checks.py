@@ -1,0 +1,259 @@
+r"""
+# Is this teacher connected rightly?
+
+A teacher of one's own can be wrong in ways that raise no error: it gives
+probabilities where logits are wanted, was trained on pixels of another scale,
+or counts the classes in another order. A student then learns nonsense, for
+hours. Each of these shows on the validation images, in seconds, and is
+refused with what was seen. What a check cannot tell from chance it lets pass.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from scipy.special import bdtrc, betaincinv
+from torch import Tensor
+
+# A right teacher must not be refused by chance: one in a thousand, and fewer,
+# for what is seen of a fault is overwhelming where it is one.
+LEVEL = 0.001
+# A wrong scale of the pixels costs a teacher more than two points of accuracy.
+# Less is what one gains from a little more contrast, by luck.
+CLEARLY = 0.02
+# Of the spread of its logits. A GPU that rounds convolutions to TF32 is a
+# thousandth off, BatchNorm or dropout in training mode several tenths.
+STEADY = 0.01
+# Probabilities in half precision sum to one up to a few thousandths; logits
+# of many images that do so by accident there are none.
+SUM = 0.01
+
+
+def check_form(answer: object, images: int, classes: int) -> None:
+    r"""
+    One tensor of finite floats, of shape (images, classes).
+
+    * `answer`: what the teacher returned
+    * `images`, `classes`: how many it should have answered, of how many
+
+    Raises `ValueError` with what came instead.
+    """
+    if not isinstance(answer, Tensor):
+        parts = ""
+        if isinstance(answer, Mapping):
+            parts = f" of {', '.join(map(str, answer))}"
+        elif isinstance(answer, tuple | list):
+            parts = f" of {len(answer)}"
+        raise ValueError(
+            f"it answers with a {type(answer).__name__}{parts}, not with one "
+            "tensor: wrap it in a module that returns the logits alone"
+        )
+    if answer.shape != (images, classes):
+        raise ValueError(
+            f"it answers {images} images in shape {tuple(answer.shape)}; the "
+            f"data has {classes} classes, so that it should be "
+            f"{(images, classes)}"
+        )
+    if not answer.is_floating_point():
+        raise ValueError(f"it answers in {answer.dtype}, not in floats")
+    finite = answer.isfinite().all(1)
+    if not finite.all():
+        bad = answer[~finite][0]
+        raise ValueError(
+            f"it answers {int((~finite).sum())} of {images} images with "
+            f"numbers that are not finite, such as "
+            f"{bad[~bad.isfinite()][0].item()}"
+        )
+
+
+def check_steady(first: Tensor, again: Tensor, when: str) -> None:
+    r"""
+    The same answers to the same images.
+
+    * `first`, `again`: logits, shape (images, classes)
+    * `when`: what was different the second time, for the message
+
+    Raises `ValueError` when they differ by more than rounding.
+    """
+    most = (first - again).abs().max().item()
+    spread = first.std().item()
+    # Logits that are all alike have no spread; that is not for here.
+    if most > STEADY * spread + 1e-6:
+        raise ValueError(
+            f"its logits of the same {len(first)} images differ by up to "
+            f"{most:.3g}, where they spread over {spread:.3g}, {when}: does "
+            "something in it stay in training mode, such as dropout or "
+            "BatchNorm, or draw at random?"
+        )
+
+
+def check_unchanged(before: dict[str, str], after: dict[str, str]) -> None:
+    r"""
+    The teacher's own numbers stay as they are while it is asked.
+
+    * `before`, `after`: a digest of each parameter and buffer, by name
+
+    Raises `ValueError` naming the first that changed.
+    """
+    changed = [name for name in after if after[name] != before.get(name)]
+    if changed:
+        raise ValueError(
+            f"it changes when it is asked: {changed[0]!r} is another "
+            f"afterwards, {len(changed)} of {len(after)} parameters and "
+            "buffers in all"
+        )
+
+
+def check_logits(logits: Tensor) -> None:
+    r"""
+    Logits, and not probabilities.
+
+    The softmax of probabilities is almost flat, whatever the teacher knows.
+    Log-probabilities are right: $\log p_i = z_i - \log \sum_j e^{z_j}$ are
+    the logits less one number an image, which no softmax sees, at any
+    temperature.
+
+    * `logits`: floating point, shape (images, classes)
+
+    Raises `ValueError` when no entry is negative and every row sums to one,
+    or when all entries lie in 0 .. 1, as those of a sigmoid do.
+    """
+    if logits.min() < 0:
+        return
+    off = (logits.sum(1) - 1).abs().max().item()
+    if off < SUM:
+        raise ValueError(
+            "it gives probabilities, not logits: none is negative, and each "
+            f"row sums to one, at most {off:.1g} off over {len(logits)} "
+            "images; leave out its softmax, or give their logarithm"
+        )
+    if logits.max() <= 1:
+        raise ValueError(
+            f"it gives numbers in {logits.min():.2g} .. {logits.max():.2g} "
+            f"for all {len(logits)} images, as a sigmoid does, not logits"
+        )
+
+
+def check_pixels(
+    answers: dict[str, Tensor], chosen: str, labels: Tensor
+) -> None:
+    r"""
+    No other normalisation of the pixels makes it clearly better.
+
+    Two normalisations are compared on the images of which exactly one makes
+    it right: if both are as good, each wins half of them (McNemar's test,
+    exact and one-sided). One that is not above chance is not considered.
+
+    * `answers`: logits, (images, classes), by normalisation
+    * `chosen`: one of them
+    * `labels`: int64, shape (images,)
+
+    Raises `ValueError` naming the best, both accuracies and the setting.
+    """
+    hits = {kind: z.argmax(1) == labels for kind, z in answers.items()}
+    most = max(hits, key=lambda kind: hits[kind].sum().item())
+    ours, theirs = hits[chosen], hits[most]
+    gained = (theirs & ~ours).sum().item()
+    lost = (ours & ~theirs).sum().item()
+    least = lowest(theirs.sum().item(), len(labels))
+    clear = gained - lost > CLEARLY * len(labels) and wins(gained, lost)
+    if clear and least > _majority(labels):
+        raise ValueError(
+            f"with teacher_pixels={chosen} it is right about "
+            f"{_share(ours)}, with teacher_pixels={most} about "
+            f"{_share(theirs)} of {len(labels)} validation images ({gained} "
+            f"gained, {lost} lost): give --set teacher_pixels={most}"
+        )
+
+
+def check_order(
+    logits: Tensor, labels: Tensor, names: tuple[str, ...]
+) -> None:
+    r"""
+    No other order of its outputs makes it clearly better.
+
+    Of all one-to-one assignments of outputs to classes, that with most hits
+    is found on one half of the images and judged on the other, where it has
+    no advantage by construction; then the halves change places.
+
+    * `logits`: floating point, shape (images, classes)
+    * `labels`: int64, shape (images,)
+    * `names`: of the classes
+
+    Raises `ValueError` naming which class it calls which.
+    """
+    said, true = logits.argmax(1).cpu().numpy(), labels.cpu().numpy()
+    gained = lost = 0
+    for fitted in (0, 1):
+        fit, held = slice(fitted, None, 2), slice(1 - fitted, None, 2)
+        output = _assigned(said[fit], true[fit], len(names))
+        reordered = said[held] == output[true[held]]
+        as_it_is = said[held] == true[held]
+        gained += (reordered & ~as_it_is).sum().item()
+        lost += (as_it_is & ~reordered).sum().item()
+    output = _assigned(said, true, len(names))
+    moved = np.flatnonzero(output != np.arange(len(names)))
+    if not (len(moved) and wins(gained, lost)):
+        return
+    seen = [
+        f"{names[k]!r} it calls {names[output[k]]!r} "
+        f"({(said[true == k] == output[k]).sum()} of {(true == k).sum()})"
+        for k in moved[:3]
+    ]
+    raise ValueError(
+        f"its classes stand in another order: {', '.join(seen)}, "
+        f"{len(moved)} of {len(names)} classes in all; in its right order it "
+        f"gains {gained} of {len(true)} validation images and loses {lost}. "
+        f"The order here: {', '.join(names)}"
+    )
+
+
+def check_chance(logits: Tensor, labels: Tensor) -> float:
+    r"""
+    Better than calling every image by the most frequent class.
+
+    * `logits`: floating point, shape (images, classes)
+    * `labels`: int64, shape (images,)
+
+    Returns the accuracy. Raises `ValueError` when the lower end of its 95 %
+    interval (Clopper and Pearson's) does not lie above that class's share.
+    """
+    hits = logits.argmax(1) == labels
+    least, share = lowest(hits.sum().item(), len(hits)), _majority(labels)
+    if not least > share:
+        raise ValueError(
+            f"it is right about {_share(hits)} of {len(hits)} validation "
+            f"images, from {100 * least:.1f} % on by the 95 % interval; to "
+            "call all of them by the most frequent class is right about "
+            f"{100 * share:.1f} %. Are its weights the trained ones, its "
+            "pixels and its classes those of the data?"
+        )
+    return hits.double().mean().item()
+
+
+def wins(gained: int, lost: int) -> bool:
+    r"""Whether so many of both are more than half by chance: 99.9 %."""
+    # The chance of as many or more in as many fair throws.
+    both = gained + lost
+    return gained > 0 and bdtrc(gained - 1, both, 0.5) < LEVEL
+
+
+def lowest(hits: int, images: int) -> float:
+    r"""The lower end of the 95 % interval of a share of images."""
+    return betaincinv(hits, images - hits + 1, 0.025) if hits else 0.0
+
+
+def _assigned(said: np.ndarray, true: np.ndarray, classes: int) -> np.ndarray:
+    counts = np.zeros((classes, classes))
+    np.add.at(counts, (true, said), 1)
+    # Where two orders are as good, the one that stands is kept.
+    counts += 1e-6 * np.eye(classes)
+    return linear_sum_assignment(counts, maximize=True)[1]
+
+
+def _majority(labels: Tensor) -> float:
+    return labels.bincount().max().item() / len(labels)
+
+
+def _share(hits: Tensor) -> str:
+    return f"{100 * hits.double().mean().item():.1f} %"
