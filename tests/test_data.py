@@ -204,15 +204,6 @@ def test_fashion_mnist(tmp_path, packed):
         load("fashion-mnist", "test", tmp_path)
 
 
-def test_the_first_image_of_another_size_is_named(tmp_path):
-    for name, side in (("a", 4), ("b", 4), ("c", 5), ("d", 6)):
-        place = tmp_path / "test" / "only"
-        place.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (side, side)).save(place / f"{name}.png")
-    with pytest.raises(ValueError, match=r"c\.png has \(5, 5\)"):
-        load(str(tmp_path), "test")
-
-
 def test_root_comes_from_the_argument_then_the_environment(
     archive, tmp_path, monkeypatch
 ):
