@@ -187,7 +187,7 @@ def check_order(
     Raises `ValueError` naming which class it calls which.
     """
     said, true = logits.argmax(1).cpu().numpy(), labels.cpu().numpy()
-    gained = lost = 0
+    gained = lost = right = 0
     for fitted in (0, 1):
         fit, held = slice(fitted, None, 2), slice(1 - fitted, None, 2)
         output = _assigned(said[fit], true[fit], len(names))
@@ -195,6 +195,7 @@ def check_order(
         as_it_is = said[held] == true[held]
         gained += (reordered & ~as_it_is).sum().item()
         lost += (as_it_is & ~reordered).sum().item()
+        right += reordered.mean() / 2
     output = _assigned(said, true, len(names))
     moved = np.flatnonzero(output != np.arange(len(names)))
     if not (len(moved) and wins(gained, lost)):
@@ -204,11 +205,13 @@ def check_order(
         f"({(said[true == k] == output[k]).sum()} of {(true == k).sum()})"
         for k in moved[:3]
     ]
+    # Chance features of weights that nobody trained tell classes apart too.
+    doubt = ", if its weights are trained ones" if right < 0.5 else ""
     raise ValueError(
-        f"its classes stand in another order: {', '.join(seen)}, "
-        f"{len(moved)} of {len(names)} classes in all; in its right order it "
-        f"gains {gained} of {len(true)} validation images and loses {lost}. "
-        f"The order here: {', '.join(names)}"
+        f"its classes stand in another order{doubt}: {', '.join(seen)}, "
+        f"{len(moved)} of {len(names)} classes in all; in the best order it "
+        f"is right about {100 * right:.1f} % of {len(true)} validation images "
+        f"({gained} gained, {lost} lost). The order here: {', '.join(names)}"
     )
 
 

@@ -163,6 +163,15 @@ def test_another_order_of_the_classes_is_named(order, accuracy):
     hits = ((theirs.argmax(1) == called) & (first == LABELS)).sum()
     named = f"{NAMES[first]!r} it calls {NAMES[called]!r} ({hits} of 100)"
     assert named in str(told.value)
+    right = (answers(accuracy).argmax(1) == LABELS).double().mean()
+    assert f"right about {100 * right:.1f} % of 1000" in str(told.value)
+    assert "if its weights are trained ones" not in str(told.value)
+
+
+def test_an_order_that_helps_little_may_be_chance_features():
+    theirs = answers(0.3)[:, ORDERS["reversed"]]
+    with pytest.raises(ValueError, match="order, if its weights are trained"):
+        check_order(theirs, LABELS, NAMES)
 
 
 def test_no_right_teacher_is_refused():
