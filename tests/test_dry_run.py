@@ -145,8 +145,13 @@ def test_what_stops_a_run_stops_a_dry_run(folder, capsys):
     for settings, message in (
         (["patch_size=3"], "patch"),
         (["training_images=5"], "5 training images"),
-        ([OWN[0]], "Are its weights the trained ones"),
+        ([OWN[0], "teacher_weights=gone"], "no file gone"),
+        # Somebody forgot them.
+        (OWN[:1], "if its weights are trained ones"),
+        ([*OWN, "teacher_pixels=unit"], "--set teacher_pixels=student"),
     ):
+        # It draws the values that nobody has trained.
+        torch.manual_seed(0)
         assert main([*words("run", SOFT, *settings), "--dry-run"]) == 2
         error = capsys.readouterr().err
         assert message in error and error.count("\n") == 1
