@@ -148,7 +148,6 @@ def test_what_stops_a_run_stops_a_dry_run(folder, capsys):
         ([OWN[0], "teacher_weights=gone"], "no file gone"),
         # Somebody forgot them.
         (OWN[:1], "if its weights are trained ones"),
-        ([*OWN, "teacher_pixels=unit"], "--set teacher_pixels=student"),
     ):
         # It draws the values that nobody has trained.
         torch.manual_seed(0)
