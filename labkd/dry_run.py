@@ -21,12 +21,11 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from labkd import launching, outcomes
-from labkd.building import build
-from labkd.data import load
+from labkd.building import build, split_of
 from labkd.experiments import accelerator_of, images_of, teacher_of
 from labkd.launching import Run, tell
+from labkd.own_teacher import brings_teacher
 from labkd.pixels import Normalise, predict
-from labkd.recipes import brings_teacher
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live
 from labkd.weighing import weight
@@ -103,12 +102,7 @@ def rehearse(run: Run) -> dict[str, float]:
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
     images, normalise = images_of(run, accelerator)
-    splits = {
-        split: load(
-            run.recipe.dataset, split, image_size=run.recipe.image_size
-        )
-        for split in ("validation", "test")
-    }
+    splits = {s: split_of(run.recipe, s) for s in ("validation", "test")}
     teacher = _teacher(run, accelerator, images, normalise)
     clock = Clock(teacher, len(images), accelerator.num_processes, device)
     _steps(run, accelerator, images, normalise, clock)

@@ -4,8 +4,9 @@ r"""
 A [teacher of one's own](../labkd/own_teacher.py) is asked about a thousand
 validation images at most before anybody learns from it, alone and in batches,
 under each normalisation of the pixels. The
-[checks](../labkd/teacher_checks.py) read its answers. Who passes is entered in
-the record by the digest of its weights, and so is the table of its answers.
+form of its [answers](../labkd/teacher_answers.py) is checked, and its
+[skill](../labkd/teacher_skill.py). Who passes is entered in the record by the
+digest of its weights, and so is the table of its answers.
 """
 
 import hashlib
@@ -13,9 +14,10 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from labkd import teacher_checks as checks
-from labkd.data import load
-from labkd.own_teacher import OwnTeacher, in_a_line, make, normalisation
+from labkd import teacher_answers, teacher_skill
+from labkd.building import split_of
+from labkd.own_pixels import Renormalised, normalisation
+from labkd.own_teacher import in_a_line, make
 from labkd.pixels import Normalise, predict
 from labkd.recipes import PIXELS, Recipe
 from labkd.sources import ImageSet
@@ -27,7 +29,7 @@ EXAMINED, ALONE = 1_000, 8
 
 def bring(
     recipe: Recipe, names: tuple[str, ...], student: Normalise
-) -> tuple[OwnTeacher, dict]:
+) -> tuple[Renormalised, dict]:
     r"""
     A recipe's own teacher, examined on the validation images.
 
@@ -40,9 +42,7 @@ def bring(
     `ValueError` for a teacher that is not connected rightly.
     """
     teacher = make(recipe, len(names), student)
-    validation = load(
-        recipe.dataset, "validation", image_size=recipe.image_size
-    )
+    validation = split_of(recipe, "validation")
     step = -(-len(validation) // EXAMINED)
     # Sorted by class, and so from all of them.
     some = validation.take(torch.arange(0, len(validation), step))
@@ -67,34 +67,36 @@ def _examined(
     wanted = {kind: normalisation(kind, student) for kind in PIXELS}
     channels = len(wanted[chosen].mean)
     asked = {
-        kind: OwnTeacher(model, student, other).eval()
+        kind: Renormalised(model, student, other).eval()
         for kind, other in wanted.items()
         # It cannot be asked about another number of channels.
         if len(other.mean) == channels
     }
     few = images.images[:: -(-len(images) // ALONE)]
     classes, before = len(images.class_names), fingerprints(model)
-    checks.check_form(_first(asked[chosen], student(few)), len(few), classes)
+    teacher_answers.check_form(
+        _first(asked[chosen], student(few)), len(few), classes
+    )
     first = predict(asked[chosen], few, student)
-    answers = {
+    found = {
         kind: predict(other, images.images, student)
         for kind, other in asked.items()
     }
     again = predict(asked[chosen], few, student)
-    logits = answers[chosen]
-    checks.check_form(logits, len(images), classes)
-    checks.check_unchanged(before, fingerprints(model))
-    checks.check_steady(first, again, "when it is asked again")
+    logits = found[chosen]
+    teacher_answers.check_form(logits, len(images), classes)
+    teacher_answers.check_unchanged(before, fingerprints(model))
+    teacher_answers.check_steady(first, again, "when it is asked again")
     alone = _one_by_one(asked[chosen], few, student)
-    checks.check_steady(first, alone, "when an image is alone")
-    checks.check_logits(logits)
-    checks.check_pixels(answers, chosen, labels)
-    checks.check_order(logits, labels, images.class_names)
-    return checks.check_chance(logits, labels)
+    teacher_answers.check_steady(first, alone, "when an image is alone")
+    teacher_answers.check_logits(logits)
+    teacher_skill.check_pixels(found, chosen, labels)
+    teacher_skill.check_order(logits, labels, images.class_names)
+    return teacher_skill.check_chance(logits, labels)
 
 
 @torch.no_grad()
-def _first(teacher: OwnTeacher, pixels: Tensor) -> object:
+def _first(teacher: Renormalised, pixels: Tensor) -> object:
     try:
         return teacher(pixels)
     except Exception as error:
@@ -103,12 +105,27 @@ def _first(teacher: OwnTeacher, pixels: Tensor) -> object:
 
 
 def _one_by_one(
-    teacher: OwnTeacher, images: Tensor, student: Normalise
+    teacher: Renormalised, images: Tensor, student: Normalise
 ) -> Tensor:
     try:
         return predict(teacher, images, student, batch_size=1)
     except Exception as error:
         raise in_a_line("fails on an image alone", error) from error
+
+
+def summary(said: dict) -> str:
+    r"""A line about a teacher that passed; `said` is from `bring`."""
+    found = said["validation"]
+    return (
+        f"{said['own']} is right about {100 * found['accuracy']:.1f} % of "
+        f"{found['images']} validation images"
+    )
+
+
+def answers(recipe: Recipe, images: ImageSet, student: Normalise) -> Tensor:
+    r"""The logits of a recipe's own teacher, without an examination."""
+    teacher = make(recipe, len(images.class_names), student)
+    return predict(teacher, images.images, student)
 
 
 def fingerprints(model: nn.Module) -> dict[str, str]:

@@ -17,13 +17,13 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, examination, outcomes, own_teacher, records
-from labkd.building import build, some_of
+from labkd import checkpoints, examination, outcomes, records
+from labkd.building import build, some_of, split_of
 from labkd.checkpoints import claimed
-from labkd.data import load
 from labkd.launching import Run, tell, train
+from labkd.own_teacher import brings_teacher
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.recipes import PLAN, brings_teacher
+from labkd.recipes import PLAN
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
 
@@ -57,7 +57,7 @@ def images_of(
     run: Run, accelerator: Accelerator
 ) -> tuple[ImageSet, Normalise]:
     r"""The training images of a run, on its device, and their statistics."""
-    whole = _load(run, "train").to(accelerator.device)
+    whole = split_of(run.recipe, "train").to(accelerator.device)
     # Teacher and student read the same numbers, whatever each has seen.
     normalise = Normalise.of(whole.images)
     return some_of(whole, run.recipe.training_images), normalise
@@ -187,14 +187,9 @@ def _teacher(
         model = _teacher_model(run, accelerator, images)
         return model, said, run.teacher().table(recipe)
     model, said = examination.bring(recipe, images.class_names, normalise)
-    tell(
-        accelerator,
-        f"{recipe.teacher} is right about "
-        f"{100 * said['validation']['accuracy']:.1f} % of "
-        f"{said['validation']['images']} validation images",
-    )
-    name = examination.table_name(recipe, said)
-    return model, said, run.folder / run.name / name
+    tell(accelerator, examination.summary(said))
+    table = examination.table_name(recipe, said)
+    return model, said, run.folder / run.name / table
 
 
 def _teacher_model(
@@ -218,7 +213,7 @@ def _judge(
     run: Run, model: nn.Module, normalise: Normalise, accelerator: Accelerator
 ) -> dict:
     # The test split is opened here, once, and decides nothing.
-    test_set = _load(run, "test").to(accelerator.device)
+    test_set = split_of(run.recipe, "test").to(accelerator.device)
     answers = outcomes.answer(model, test_set.images, normalise)
     heads = {
         head: outcomes.evaluate(logits, test_set.labels)
@@ -226,31 +221,19 @@ def _judge(
     }
     judged = {"test": heads.pop("together"), "heads": heads}
     if accelerator.is_main_process:
-        validation = _load(run, "validation")
+        validation = split_of(run.recipe, "validation")
         images = validation.images.to(accelerator.device)
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        theirs = _teachers_answers(run, test_set, normalise)
+        if brings_teacher(run.recipe):
+            theirs = examination.answers(run.recipe, test_set, normalise)
+        else:
+            kept = run.teacher().file("logits.safetensors")
+            theirs = checkpoints.read(kept)["test"]
         same = theirs.argmax(1).cpu() == answers["together"].argmax(1).cpu()
         judged["agreement"] = same.double().mean().item()
     return judged
-
-
-def _teachers_answers(
-    run: Run, test_set: ImageSet, normalise: Normalise
-) -> Tensor:
-    if not brings_teacher(run.recipe):
-        kept = checkpoints.read(run.teacher().file("logits.safetensors"))
-        return kept["test"]
-    classes = len(test_set.class_names)
-    model = own_teacher.make(run.recipe, classes, normalise)
-    return predict(model, test_set.images, normalise)
-
-
-def _load(run: Run, split: str) -> ImageSet:
-    recipe = run.recipe
-    return load(recipe.dataset, split, image_size=recipe.image_size)
 
 
 def _keep(run: Run, model: nn.Module, answers: dict[str, Tensor]) -> None:

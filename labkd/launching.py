@@ -22,8 +22,7 @@ from torch import nn
 from tqdm import tqdm
 
 from labkd import checkpoints, outcomes, records
-from labkd.building import build, objective_of, optimizer_of
-from labkd.data import load
+from labkd.building import build, objective_of, optimizer_of, split_of
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.recipes import Recipe, digest
 from labkd.sources import ImageSet
@@ -110,8 +109,7 @@ def train(
     recipe, path = run.recipe, run.file("checkpoint")
     device = accelerator.device
     _check_shares(recipe, accelerator, len(images))
-    size = recipe.image_size
-    validation = load(recipe.dataset, "validation", image_size=size).to(device)
+    validation = split_of(recipe, "validation").to(device)
     torch.manual_seed(run.seed)
     model = build(recipe, images)
     optimizer, schedule = optimizer_of(recipe, model, len(images))

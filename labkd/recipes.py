@@ -156,17 +156,12 @@ def check(recipe: Recipe) -> None:
     _check_objective(recipe)
 
 
-def brings_teacher(recipe: Recipe) -> bool:
-    r"""Whether the teacher is one's own, `module:callable`, and no recipe."""
-    return ":" in recipe.teacher
-
-
 def _check_objective(recipe: Recipe) -> None:
     own = recipe.teacher_weights or recipe.teacher_pixels != "student"
-    if own and not brings_teacher(recipe):
+    if own and ":" not in recipe.teacher:
         raise ValueError(
             "teacher_weights and teacher_pixels are for a teacher of your "
-            f"own, teacher=module:callable, got teacher {recipe.teacher!r}"
+            f"own, module:callable, got teacher {recipe.teacher!r}"
         )
     objective, token = recipe.objective, recipe.distillation_token
     if (objective in TAUGHT) != bool(recipe.teacher):

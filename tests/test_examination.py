@@ -18,7 +18,8 @@ from labkd.examination import (
     sha256_of,
     table_name,
 )
-from labkd.own_teacher import make, normalisation
+from labkd.own_pixels import normalisation
+from labkd.own_teacher import make
 from labkd.pixels import Normalise, predict
 from labkd.recipes import PIXELS
 from labkd.sources import ImageSet
@@ -124,7 +125,7 @@ def examined(monkeypatch):
     def examined(model, images=IMAGES, pixels="student"):
         taught = SimpleNamespace(model=lambda num_classes: model)
         monkeypatch.setitem(sys.modules, "mine", taught)
-        monkeypatch.setattr(examination, "load", lambda *a, **k: images)
+        monkeypatch.setattr(examination, "split_of", lambda *asked: images)
         recipe = replace(SOFT, teacher="mine:model", teacher_pixels=pixels)
         return bring(recipe, NAMES, STUDENT)
 
