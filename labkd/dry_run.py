@@ -88,11 +88,12 @@ def rehearse(run: Run) -> dict[str, float]:
 
     * `run`: as `experiments.run` takes it
 
-    Returns `{"images", "parameters", "step", "epoch", "run", "memory",
-    "checkpoint", "kept"}`: how many images and parameters; seconds of a step,
-    of an epoch with its validation, and of all epochs with the test; bytes of
-    memory at the most, of the checkpoint and of the files that stay. Raises
-    what the run would raise before its first epoch ends.
+    Returns `{"images", "validation", "test", "parameters", "step", "epoch",
+    "run", "memory", "checkpoint", "kept"}`: how many images to train on, to
+    validate and test with, and how many parameters; seconds of a step, of an
+    epoch with its validation, and of all epochs with the test; bytes of memory
+    at the most, of the checkpoint and of the files that stay. Raises what the
+    run would raise before its first epoch ends.
     """
     # Nothing is written: no compiled module of a teacher's code either.
     sys.dont_write_bytecode = True
@@ -112,6 +113,7 @@ def rehearse(run: Run) -> dict[str, float]:
     epochs = run.recipe.epochs
     return {
         "images": len(images),
+        **{split: len(found) for split, found in splits.items()},
         "parameters": weight(model)["parameters"],
         "step": clock.seconds() * min(run.recipe.batch_size, len(images)),
         "epoch": epoch,
@@ -213,7 +215,8 @@ def report(run: Run, found: dict[str, float]) -> str:
     where = "the GPU" if torch.cuda.is_available() else "the process"
     lines = {
         "dry run": f"{run.name}, {run.size}, seed {run.seed}",
-        "images": f"{found['images']:,} for training",
+        "images": f"{found['images']:,} for training, "
+        f"{found['validation']:,} for validation, {found['test']:,} for test",
         "parameters": f"{found['parameters']:,}",
         "a step": f"{found['step']:.3g} s, of {recipe.batch_size} images",
         "an epoch": _time(found["epoch"]),

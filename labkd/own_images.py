@@ -137,8 +137,9 @@ def decode(paths: list[Path], image_size: int, title: str) -> np.ndarray:
     Returns uint8 of shape (images, 3, height, width). Raises `ValueError`
     naming the first image that cannot be read or whose size differs.
     """
-    decoded, size = [], None
-    for path in tqdm(paths, title, disable=None, leave=False):
+    pixels, size = None, None
+    bar = tqdm(paths, title, disable=None, leave=False)
+    for number, path in enumerate(bar):
         with _opened(path) as image:
             size = _same(path, image.size, size, image_size)
             try:
@@ -147,8 +148,12 @@ def decode(paths: list[Path], image_size: int, title: str) -> np.ndarray:
                 raise _unreadable(path, error) from None
             if image_size:
                 image = _centre(image, image_size)
-            decoded.append(np.asarray(image))
-    return np.ascontiguousarray(np.stack(decoded).transpose(0, 3, 1, 2))
+        # In its place at once: all images are in memory, but not twice.
+        channels_first = np.asarray(image).transpose(2, 0, 1)
+        if pixels is None:
+            pixels = np.empty((len(paths), *channels_first.shape), np.uint8)
+        pixels[number] = channels_first
+    return pixels
 
 
 def _opened(path: Path) -> Image.Image:

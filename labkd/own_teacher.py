@@ -119,7 +119,9 @@ def _takes(found: object) -> bool:
 
 def in_a_line(what: str, error: Exception) -> ValueError:
     r"""An error in somebody's code as one of ours, and where it arose."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    # Python's own importing says nothing of where.
+    last = [f for f in frames if not f.filename.startswith("<frozen")][-1]
     text = " ".join(str(error).split())
     return ValueError(
         f"{what}: {type(error).__name__}: {text} "

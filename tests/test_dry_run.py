@@ -127,7 +127,8 @@ def test_the_command_writes_nothing_and_says_so(folder, capsys):
     assert files(folder) == before
     assert "by_least_squares:linear is right about" in told.splitlines()[0]
     lines = dict(line.split(maxsplit=1) for line in told.splitlines())
-    assert lines["images"] == "1,200 for training"
+    counts = "1,200 for training, 100 for validation, 497 for test"
+    assert lines["images"] == counts
     assert "of 200 images" in told and "10 epochs" in told
     assert told.endswith("nothing was written\n")
 
