@@ -3,9 +3,9 @@ r"""
 
 A [teacher of one's own](../labkd/own_teacher.py) is asked about a thousand
 validation images at most before anybody learns from it, alone and in batches,
-under each normalisation of the pixels. The
-form of its [answers](../labkd/teacher_answers.py) is checked, and its
-[skill](../labkd/teacher_skill.py). Who passes is entered in the record by the
+under each normalisation of the pixels. What it
+[answers](../labkd/teacher_answers.py) is checked, and what it
+[knows](../labkd/teacher_skill.py). Who passes is entered in the record by the
 digest of its weights, and so is the table of its answers.
 """
 
