@@ -222,8 +222,8 @@ def report(run: Run, found: dict[str, float]) -> str:
         "an epoch": _time(found["epoch"]),
         "the run": f"{_time(found['run'])}, {recipe.epochs} epochs",
         "memory": f"{found['memory'] / 1e6:,.0f} MB of {where}",
-        "disk": f"{found['kept'] / 1e6:,.1f} MB, and "
-        f"{found['checkpoint'] / 1e6:,.1f} MB while it trains",
+        "disk": f"{found['kept'] / 1e6:,.2f} MB, and "
+        f"{found['checkpoint'] / 1e6:,.2f} MB while it trains",
     }
     told = [f"{name:<12}{text}" for name, text in lines.items()]
     return "\n".join([*told, "nothing was written"])
