@@ -10,6 +10,7 @@ interrupted goes on when the same command is given again.
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 import time
@@ -49,6 +50,11 @@ def _parser() -> argparse.ArgumentParser:
         "--trial",
         action="store_true",
         help="leave the test images shut and make no record",
+    )
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="check all, take a few steps, tell the cost; write nothing",
     )
     run.add_argument(
         "--deterministic",
@@ -109,7 +115,7 @@ def _run(options: argparse.Namespace) -> None:
             "--set makes another experiment: its record cannot stand among "
             "the recipe's own; leave out --results"
         )
-    settings = "".join(f" --set {setting}" for setting in options.set)
+    settings = "".join(f" --set {shlex.quote(s)}" for s in options.set)
     if options.deterministic:
         # Read by cuBLAS when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -121,27 +127,32 @@ def _run(options: argparse.Namespace) -> None:
     from labkd.launching import Run
 
     torch.use_deterministic_algorithms(options.deterministic)
-    record = run(
-        Run(
-            name=options.name,
-            size=options.size,
-            recipe=changed,
-            seed=options.seed,
-            command=f"python -m labkd run {options.name} "
-            f"--size {options.size} --seed {options.seed}{settings}",
-            results=options.results,
-            folder=options.folder,
-            deadline=_deadline(options),
-            log=options.log,
-        ),
-        trial=options.trial,
+    asked = Run(
+        name=options.name,
+        size=options.size,
+        recipe=changed,
+        seed=options.seed,
+        command=f"python -m labkd run {options.name} "
+        f"--size {options.size} --seed {options.seed}{settings}",
+        results=options.results,
+        folder=options.folder,
+        deadline=_deadline(options),
+        log=options.log,
     )
+    if options.dry_run:
+        from labkd.dry_run import rehearse, report
+
+        told = report(asked, rehearse(asked))
+    else:
+        record = run(asked, trial=options.trial)
     if torch.distributed.is_initialized():
         main = torch.distributed.get_rank() == 0
         torch.distributed.destroy_process_group()
         if not main:
             return
-    if options.trial:
+    if options.dry_run:
+        print(told)
+    elif options.trial:
         last = record["epochs"][-1]["validation"]
         print(f"validation accuracy {last['accuracy']:.4f}")
     else:

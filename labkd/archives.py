@@ -110,5 +110,6 @@ def _decode(archive: Path) -> dict[str, dict[tuple[str, str], np.ndarray]]:
                     raise ValueError(f"{member.name} has no place in it")
                 _, part, name, file = place
                 raw = members.extractfile(member).read()
-                splits[part][name, file] = decode(raw, member.name)
+                image = decode(raw, member.name)
+                splits[part][name, file] = np.asarray(image)
     return splits

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from labkd import vgg
 from labkd.cross_quality import FewerPixels
+from labkd.data import load
 from labkd.distillation_token import hard_distillation_loss, token_loss
 from labkd.mutual_learning import Cohort, mutual_learning_loss
 from labkd.recipes import MUTUAL, Recipe
@@ -46,6 +47,11 @@ def some_of(images: ImageSet, count: int) -> ImageSet:
         members = torch.nonzero(images.labels == label).flatten()
         kept.append(members[: count // classes])
     return images.take(torch.cat(kept))
+
+
+def split_of(recipe: Recipe, split: str) -> ImageSet:
+    r"""The images of a recipe in `train`, `validation` or `test`."""
+    return load(recipe.dataset, split, image_size=recipe.image_size)
 
 
 def build(recipe: Recipe, images: ImageSet) -> nn.Module:

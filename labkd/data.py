@@ -20,13 +20,8 @@ from pathlib import Path
 
 import torch
 
-from labkd.sources import (
-    ImageSet,
-    cifar10,
-    digits,
-    fashion_mnist,
-    image_folder,
-)
+from labkd import own_images
+from labkd.sources import ImageSet, cifar10, digits, fashion_mnist
 
 NAMES = ("digits", "cifar10", "fashion-mnist")
 SPLITS = ("train", "validation", "test")
@@ -46,6 +41,7 @@ def load(
     root: str | Path | None = None,
     *,
     download: bool = True,
+    image_size: int = 0,
 ) -> ImageSet:
     r"""
     One split of a data set, by name or by the path of an image folder.
@@ -57,14 +53,21 @@ def load(
     * `root`: the data folder; else the environment's `LABKD_DATA`, else
       `./data`
     * `download`: fetch a missing data set through torchvision
+    * `image_size`: pixels to a side that images of a folder are resized and
+      cropped to, see `own_images.decode`; 0 for images as they are
 
-    Returns an `ImageSet`. Raises `ValueError` for a name, a split or images
-    that do not fit, `FileNotFoundError` when the data is not at hand.
+    Returns an `ImageSet`. Raises `ValueError` for a name, a split, a size or
+    images that do not fit, `FileNotFoundError` when the data is not at hand.
     """
     if split not in SPLITS:
         raise ValueError(f"split must be one of {SPLITS}, got {split!r}")
     root = Path(root or os.environ.get("LABKD_DATA") or "data")
     train = split != "test"
+    if image_size and name in NAMES:
+        raise ValueError(
+            f"image_size={image_size} is for a folder of images: those of "
+            f"{name!r} have one size"
+        )
     if name == "digits":
         return digits(DIGITS_CUTS[split])
     if name == "cifar10":
@@ -72,7 +75,8 @@ def load(
     elif name == "fashion-mnist":
         whole = fashion_mnist(root, train, download)
     elif name and Path(name).is_dir():
-        whole = image_folder(Path(name) / ("train" if train else "test"))
+        own = own_images.read(Path(name), split, image_size)
+        return ImageSet(*own, "folder")
     else:
         raise ValueError(
             f"no data set {name!r}: choose one of {', '.join(NAMES)} or give "

@@ -10,6 +10,8 @@ import io
 import math
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +23,36 @@ from labkd.files import one_line, reading
 DEEP = ("I", "F")
 
 
-def decode(raw: bytes, name: str) -> np.ndarray:
+def decode(raw: bytes, name: str) -> Image.Image:
     r"""
-    The pixels of one image.
+    One image, in colour.
 
     * `raw`: of a file in any format that Pillow reads
     * `name`: of the file, for the message
 
-    Returns uint8 of shape (height, width, 3), grey and CMYK converted to RGB.
-    Raises `ValueError` when it is damaged, has more than a byte a channel,
-    or claims to be so large that it is meant to fill the memory.
+    Returns an image whose mode is RGB, grey and CMYK converted to it. Raises
+    `ValueError` when it is damaged, has more than a byte a channel, or claims
+    to be so large that it is meant to fill the memory.
     """
+    with _named(name), Image.open(io.BytesIO(raw)) as image:
+        if image.mode.startswith(DEEP):
+            raise ValueError(f"mode {image.mode}, not 8 bits")
+        return image.convert("RGB")
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    r"""Width and height by an image's header; raises what `decode` does."""
+    with _named(str(path)), Image.open(path) as image:
+        return image.size
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(raw)) as image:
-                if image.mode.startswith(DEEP):
-                    raise ValueError(f"mode {image.mode}, not 8 bits")
-                return np.asarray(image.convert("RGB"))
+            yield
     except MemoryError:
         raise
     # The readers of many formats raise what they like, and Pillow's name no

@@ -18,12 +18,12 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, outcomes, records, tensors
-from labkd.building import build, some_of
+from labkd import checkpoints, examination, outcomes, records, tensors
+from labkd.building import build, some_of, split_of
 from labkd.checkpoints import claimed
-from labkd.data import load
 from labkd.files import reading
 from labkd.launching import Run, tell, train
+from labkd.own_teacher import brings_teacher
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.recipes import PLAN
 from labkd.sources import ImageSet
@@ -42,10 +42,10 @@ def run(run: Run, *, trial: bool = False) -> dict:
     same run; `OSError` when something cannot be written; `ValueError` for a
     file that is damaged; what `load` raises when data is missing.
     """
-    accelerator = _accelerator(run)
+    accelerator = accelerator_of(run)
     # What one process unpacks or downloads, the others find there.
     with accelerator.main_process_first():
-        seen = _images(run, accelerator)
+        seen = images_of(run, accelerator)
     main = accelerator.is_main_process
     with claimed(run.file("lock")) if main else nullcontext():
         if main and not trial:
@@ -65,8 +65,11 @@ def _check_folder(results: Path) -> None:
         raise PermissionError(f"nothing can be written into {results}")
 
 
-def _images(run: Run, accelerator: Accelerator) -> tuple[ImageSet, Normalise]:
-    whole = load(run.recipe.dataset, "train").to(accelerator.device)
+def images_of(
+    run: Run, accelerator: Accelerator
+) -> tuple[ImageSet, Normalise]:
+    r"""The training images of a run, on its device, and their statistics."""
+    whole = split_of(run.recipe, "train").to(accelerator.device)
     # Teacher and student read the same numbers, whatever each has seen.
     normalise = Normalise.of(whole.images)
     return some_of(whole, run.recipe.training_images), normalise
@@ -80,7 +83,7 @@ def _record(
     normalise: Normalise,
 ) -> dict:
     device = accelerator.device
-    teacher, source = _teacher(run, accelerator, images, normalise)
+    teacher, source = teacher_of(run, accelerator, images, normalise)
     model, kept = train(run, accelerator, images, normalise, teacher)
     started = time.perf_counter()
     judged = {} if trial else _judge(run, model, normalise, accelerator)
@@ -120,16 +123,15 @@ def build_table(run: Run) -> Path:
     """
     if not run.recipe.teacher or run.recipe.mixup:
         raise ValueError(f"{run.name} cannot learn from a table")
-    accelerator = _accelerator(run)
+    accelerator = accelerator_of(run)
     if accelerator.num_processes > 1:
         raise ValueError(
             f"a table is built by one process, not by "
             f"{accelerator.num_processes}"
         )
-    images, normalise = _images(run, accelerator)
+    images, normalise = images_of(run, accelerator)
     padding = run.recipe.padding
-    path = run.teacher().table(run.recipe)
-    model = _teacher_model(run, accelerator, images)
+    model, _, path = _teacher(run, accelerator, images, normalise)
     with claimed(path.with_name(f"{path.name}.lock")):
         table_of(
             model,
@@ -144,7 +146,8 @@ def build_table(run: Run) -> Path:
     return path
 
 
-def _accelerator(run: Run) -> Accelerator:
+def accelerator_of(run: Run) -> Accelerator:
+    r"""What knows the device and the other processes of a run."""
     # `fit` chooses the precision, whatever accelerate is configured for.
     return Accelerator(
         cpu=not torch.cuda.is_available(),
@@ -167,21 +170,39 @@ def _open_log(run: Run, accelerator: Accelerator) -> None:
     )
 
 
-def _teacher(
+def teacher_of(
     run: Run, accelerator: Accelerator, images: ImageSet, normalise: Normalise
 ) -> tuple[Teacher, dict | None]:
+    r"""The teacher of a run, and what its record says of it, or nobody."""
     if not run.recipe.teacher:
         return nobody, None
-    model = _teacher_model(run, accelerator, images)
-    said = {"recipe": run.recipe.teacher, "size": run.size, "seed": 0}
+    model, said, path = _teacher(run, accelerator, images, normalise)
     padding = run.recipe.padding
-    path = run.teacher().table(run.recipe)
     if run.recipe.mixup or not path.is_file():
         return live(model), said | {"asked": "live"}
     table = table_of(
         model, images.images, normalise, padding=padding, path=path
     )
+    if brings_teacher(run.recipe):
+        examination.check_table(
+            table, model, images.images, normalise, padding=padding
+        )
     return recorded(table, padding=padding), said | {"asked": "table"}
+
+
+def _teacher(
+    run: Run, accelerator: Accelerator, images: ImageSet, normalise: Normalise
+) -> tuple[nn.Module, dict, Path]:
+    # The model, what a record says of it, and where its table is.
+    recipe = run.recipe
+    if not brings_teacher(recipe):
+        said = {"recipe": recipe.teacher, "size": run.size, "seed": 0}
+        model = _teacher_model(run, accelerator, images)
+        return model, said, run.teacher().table(recipe)
+    model, said = examination.bring(recipe, images.class_names, normalise)
+    tell(accelerator, examination.summary(said))
+    table = examination.table_name(recipe, said)
+    return model, said, run.folder / run.name / table
 
 
 def _teacher_model(
@@ -219,7 +240,7 @@ def _judge(
     run: Run, model: nn.Module, normalise: Normalise, accelerator: Accelerator
 ) -> dict:
     # The test split is opened here, once, and decides nothing.
-    test_set = load(run.recipe.dataset, "test").to(accelerator.device)
+    test_set = split_of(run.recipe, "test").to(accelerator.device)
     answers = outcomes.answer(model, test_set.images, normalise)
     heads = {
         head: outcomes.evaluate(logits, test_set.labels)
@@ -227,12 +248,17 @@ def _judge(
     }
     judged = {"test": heads.pop("together"), "heads": heads}
     if accelerator.is_main_process:
-        validation = load(run.recipe.dataset, "validation")
+        validation = split_of(run.recipe, "validation")
         images = validation.images.to(accelerator.device)
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
-        theirs, ours = _answers(run.teacher()), answers["together"].cpu()
+        if brings_teacher(run.recipe):
+            answered = examination.answers(run.recipe, test_set, normalise)
+            theirs = answered.argmax(1).cpu()
+        else:
+            theirs = _answers(run.teacher())
+        ours = answers["together"].cpu()
         if len(theirs) != len(ours):
             raise ValueError(
                 f"{run.teacher().file('logits.safetensors')} answers to "

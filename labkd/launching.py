@@ -8,6 +8,7 @@ processes the calls are the same.
 """
 
 import math
+import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -21,8 +22,7 @@ from torch import nn
 from tqdm import tqdm
 
 from labkd import checkpoints, outcomes, records
-from labkd.building import build, objective_of, optimizer_of
-from labkd.data import load
+from labkd.building import build, objective_of, optimizer_of, split_of
 from labkd.files import reading
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.recipes import Recipe, digest, essentials
@@ -71,14 +71,17 @@ class Run:
     def teacher(self) -> "Run":
         r"""The run that makes the teacher, on the same data set."""
         name, dataset = self.recipe.teacher, self.recipe.dataset
+        image_size = self.recipe.image_size
         theirs = records.tuned(name, self.size)
         command = f"python -m labkd run {name} --size {self.size} --seed 0"
         if dataset != theirs.dataset:
-            command += f" --set dataset={dataset}"
+            command += f" --set {shlex.quote(f'dataset={dataset}')}"
+        if image_size != theirs.image_size:
+            command += f" --set image_size={image_size}"
         return replace(
             self,
             name=name,
-            recipe=replace(theirs, dataset=dataset),
+            recipe=replace(theirs, dataset=dataset, image_size=image_size),
             seed=0,
             command=command,
             # Records of the package are made by asking for them.
@@ -107,7 +110,7 @@ def train(
     recipe, path = run.recipe, run.file("checkpoint")
     device = accelerator.device
     _check_shares(recipe, accelerator, len(images))
-    validation = load(recipe.dataset, "validation").to(device)
+    validation = split_of(recipe, "validation").to(device)
     torch.manual_seed(run.seed)
     model = build(recipe, images)
     optimizer, schedule = optimizer_of(recipe, model, len(images))

@@ -18,6 +18,8 @@ from dataclasses import asdict, dataclass, fields, replace
 TAUGHT = ("soft", "argmax", "token")
 MUTUAL = ("mutual", "mutual-ensemble")
 OBJECTIVES = ("cross-entropy", *TAUGHT, *MUTUAL, "virtual")
+# How pixels may be normalised for a teacher of one's own.
+PIXELS = ("student", "imagenet", "unit", "half")
 # What was planned about the runs, and changes none of them.
 PLAN = ("learning_rates", "seeds", "baseline")
 # Beyond these, products of some are no longer the machine's integers.
@@ -31,6 +33,7 @@ class Recipe:
 
     * `dataset`: a name or folder that `data.load` takes
     * `training_images`: use so many, evenly from all classes; 0 for all
+    * `image_size`: pixels to a side, as `data.load` takes it
     * `padding`: pixels around the image before the random crop
     * `architecture`: a layout of `resnet.LAYOUTS`, `vit`, or `large_cnn` or
       `small_cnn` of `vgg`, which have a width of their own
@@ -47,7 +50,10 @@ class Recipe:
     * `weight_decay`: under AdamW of weights alone, not of biases and tokens
     * `clip_norm`: the largest norm of a gradient; 0 for any
     * `objective`: one of `OBJECTIVES`
-    * `teacher`: the recipe of the teacher, or nothing
+    * `teacher`: the recipe of the teacher, `module:callable` for one of
+      your own, or nothing
+    * `teacher_weights`, `teacher_pixels`: of your own one, as
+      `own_teacher.make` takes them
     * `temperature`: $T$ of soft targets
     * `teacher_weight`: in 0 .. 1, of the term of the teacher, virtual or
       not, or of the peers
@@ -70,6 +76,7 @@ class Recipe:
     weight_decay: float = 5e-4
     padding: int = 4
     training_images: int = 0
+    image_size: int = 0
     patch_size: int = 4
     depth: int = 6
     heads: int = 4
@@ -83,6 +90,8 @@ class Recipe:
     clip_norm: float = 0.0
     objective: str = "cross-entropy"
     teacher: str = ""
+    teacher_weights: str = ""
+    teacher_pixels: str = "student"
     temperature: float = 1.0
     teacher_weight: float = 0.0
     correct_probability: float = 0.9
@@ -145,6 +154,7 @@ def check(recipe: Recipe) -> None:
         "optimizer": ("sgd", "adamw"),
         "annealing": ("linear", "cos"),
         "objective": OBJECTIVES,
+        "teacher_pixels": PIXELS,
     }
     for key, allowed in choices.items():
         if getattr(recipe, key) not in allowed:
@@ -156,6 +166,12 @@ def check(recipe: Recipe) -> None:
 
 
 def _check_objective(recipe: Recipe) -> None:
+    own = recipe.teacher_weights or recipe.teacher_pixels != "student"
+    if own and ":" not in recipe.teacher:
+        raise ValueError(
+            "teacher_weights and teacher_pixels are for a teacher of your "
+            f"own, module:callable, got teacher {recipe.teacher!r}"
+        )
     objective, token = recipe.objective, recipe.distillation_token
     if (objective in TAUGHT) != bool(recipe.teacher):
         raise ValueError(

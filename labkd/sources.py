@@ -16,12 +16,12 @@ import numpy as np
 import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
-from tqdm import tqdm
 
 from labkd import tensors
 from labkd.archives import CIFAR10_CLASSES, CIFAR10_JPEG, unpack_cifar10
-from labkd.decoding import decode, find_idx, read_idx
+from labkd.decoding import find_idx, read_idx
 from labkd.files import reading
+from labkd.own_images import decode, listing
 
 # Where Debian's package dataset-fashion-mnist puts the four original files.
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
@@ -137,24 +137,14 @@ def image_folder(folder: Path, source: str = "folder") -> ImageSet:
     Raises `FileNotFoundError` for a folder without images, `ValueError`
     naming the first image that is damaged or whose size differs.
     """
-    from torchvision import datasets
-
-    listing = datasets.ImageFolder(folder)
-    decoded, size = [], None
-    files = tqdm(listing.samples, folder.name, disable=None, leave=False)
-    for path, _ in files:
-        image = decode(Path(path).read_bytes(), path)
-        theirs = image.shape[1::-1]
-        size = size or theirs
-        if theirs != size:
-            raise ValueError(
-                f"all images must have one size: {path} has {theirs}, those "
-                f"before it {size}"
-            )
-        decoded.append(image)
-    pixels = np.stack(decoded).transpose(0, 3, 1, 2)
-    names = tuple(listing.classes)
-    return _by_class(pixels, listing.targets, names, source)
+    classes = listing(folder)
+    files = [file for files in classes.values() for file in files]
+    if not files:
+        raise FileNotFoundError(f"{folder} holds no image")
+    counts = [len(files) for files in classes.values()]
+    labels = np.repeat(np.arange(len(counts)), counts)
+    pixels = decode(files, 0, folder.name)
+    return _by_class(pixels, labels, tuple(classes), source)
 
 
 def _unpacked_cifar10(path: Path) -> ImageSet:

@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import shlex
 import time
 from dataclasses import replace
 from types import SimpleNamespace
@@ -243,17 +244,19 @@ def test_the_teacher_is_its_own_recipe_with_the_students_images(tmp_path):
     assert small.file("weights") != teacher.file("weights")
 
 
-@pytest.mark.parametrize("dataset", ["cifar10", "digits"])
-def test_the_teachers_command_makes_it_again(dataset, tmp_path):
+@pytest.mark.parametrize("image_size", [0, 32])
+@pytest.mark.parametrize("dataset", ["cifar10", "digits", "my photos"])
+def test_the_teachers_command_makes_it_again(dataset, image_size, tmp_path):
     name = "soft-vit_from_resnet18-cifar10"
-    recipe = replace(find(name, "laptop"), dataset=dataset)
+    changes = {"dataset": dataset, "image_size": image_size}
+    recipe = replace(find(name, "laptop"), **changes)
     teacher = run_in(tmp_path, recipe, name).teacher()
-    words = teacher.command.split()
+    words = shlex.split(teacher.command)
     assert words[:5] == ["python", "-m", "labkd", "run", teacher.name]
     settings = [b for a, b in itertools.pairwise(words) if a == "--set"]
     again = change(find(teacher.name, "laptop"), settings)
     assert again == teacher.recipe
-    assert ("--set" in words) == (dataset != "cifar10")
+    assert len(settings) == (dataset != "cifar10") + (image_size != 0)
 
 
 def test_processes_that_outnumber_the_last_batch_are_refused():
