@@ -27,7 +27,7 @@ def test_colours_come_back_and_grey_becomes_three_channels():
     clear = image.convert("RGBA")
     assert np.array_equal(decode(encoded(clear, "png"), "a"), PIXELS)
     palette = decode(encoded(image.quantize(256), "png"), "a")
-    assert np.abs(palette.astype(int) - PIXELS).max() < 32
+    assert np.abs(np.asarray(palette, int) - PIXELS).max() < 32
 
 
 def test_print_colours_are_those_on_the_screen():

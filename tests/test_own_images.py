@@ -1,12 +1,14 @@
 """A folder of images: one size, and every fault named before training."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torchvision import transforms
 
-from labkd import own_images
+from labkd import decoding
 from labkd.data import load
 from labkd.own_images import decode, listing
 
@@ -97,12 +99,14 @@ def test_data_sets_with_a_name_have_their_size():
 
 def test_validation_decodes_no_other_image(folder, monkeypatch):
     seen = []
-    kept = own_images._opened
+    kept = decoding.decode
     monkeypatch.setattr(
-        own_images, "_opened", lambda path: seen.append(path) or kept(path)
+        decoding,
+        "decode",
+        lambda raw, name: seen.append(name) or kept(raw, name),
     )
     load(str(folder), "validation")
-    assert [path.stem for path in seen] == ["018", "019"] * 2
+    assert [Path(name).stem for name in seen] == ["018", "019"] * 2
 
 
 def damage(folder, fault):
@@ -151,10 +155,10 @@ def damage(folder, fault):
         ("too few", "class 'cat' has 9 training images: at least 10"),
         ("no test folder", "must hold .*there is no folder .*test$"),
         ("no class", "train has no folder of a class"),
-        ("no image at all", r"bee/007\.png cannot be read as an image"),
-        ("cut short", r"bee/008\.jpg cannot be read .*truncated"),
+        ("no image at all", r"bee/007\.png is no image"),
+        ("cut short", r"bee/008\.jpg is no image: .*truncated"),
         # What is seen when the training images are loaded.
-        ("test image", r"test/ant/001\.png cannot be read"),
+        ("test image", r"test/ant/001\.png is no image"),
         ("another size", r"bee/011\.png has \(5, 5\).*image_size=64"),
         ("test of another size", r"test/bee/001\.png has \(5, 5\)"),
     ],
