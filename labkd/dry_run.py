@@ -10,15 +10,13 @@ nothing of the run is written.
 
 import math
 import resource
-import statistics
 import sys
 import time
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
 from labkd import launching, outcomes
 from labkd.building import build, split_of
@@ -27,59 +25,12 @@ from labkd.launching import Run, tell
 from labkd.own_teacher import brings_teacher
 from labkd.pixels import Normalise, predict
 from labkd.sources import ImageSet
+from labkd.step_clock import STEPS, WARM_UP, Clock, Enough
 from labkd.teachers import Teacher, live
 from labkd.weighing import weight
 
-# The first steps allocate memory and choose algorithms; their time is not
-# that of the others. The median needs a few, and a few seconds suffice.
-WARM_UP, STEPS, SECONDS = 3, 20, 10.0
 # Bytes of a record: without epochs, and of each. An upper bound by a bit.
 RECORD, EPOCH = 3_000, 400
-
-
-class Enough(Exception):
-    r"""The steps of a dry run are done."""
-
-
-@dataclass
-class Clock:
-    r"""
-    A teacher that looks at the clock when it is asked, once a step.
-
-    From one call to the next the loop does all that it does for a batch:
-    forward, backward, the optimizer's step, the images of the next.
-
-    * `teacher`: who answers
-    * `images`: how many there are; indices beyond them begin anew
-    * `processes`: that share each batch
-    * `device`: waited for before the clock is read
-    """
-
-    teacher: Teacher
-    images: int
-    processes: int
-    device: torch.device
-    marks: list[tuple[float, int]] = field(default_factory=list)
-
-    def __call__(
-        self, pixels: Tensor, indices: Tensor, views: Tensor
-    ) -> Tensor | None:
-        r"""What the teacher says; raises `Enough` after the last step."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        self.marks.append((time.perf_counter(), len(indices)))
-        taken = len(self.marks) - 1 - WARM_UP
-        passed = self.marks[-1][0] - self.marks[0][0]
-        if taken >= STEPS or (taken >= 3 and passed > SECONDS):
-            raise Enough
-        return self.teacher(pixels, indices % self.images, views)
-
-    def seconds(self) -> float:
-        r"""The median seconds of an image, of all processes together."""
-        return statistics.median(
-            (after - before) / (count * self.processes)
-            for (before, count), (after, _) in pairwise(self.marks[WARM_UP:])
-        )
 
 
 def rehearse(run: Run) -> dict[str, float]:

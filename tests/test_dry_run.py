@@ -2,18 +2,17 @@
 
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from labkd import checkpoints, dry_run, records
+from labkd import checkpoints, records
 from labkd.__main__ import main
 from labkd.arms import find
 from labkd.data import load
-from labkd.dry_run import Clock, Enough, rehearse
+from labkd.dry_run import rehearse
 from labkd.launching import Run
 from labkd.pixels import Normalise
 from labkd.recipes import change
@@ -153,28 +152,6 @@ def test_what_stops_a_run_stops_a_dry_run(folder, capsys):
         assert main([*words("run", SOFT, *settings), "--dry-run"]) == 2
         error = capsys.readouterr().err
         assert message in error and error.count("\n") == 1
-
-
-def test_the_clock_takes_the_median_and_waits_for_the_first(monkeypatch):
-    # Steps of 4 images, of 2 s each; the first three, and one more, are slow.
-    slow = {0: 50, 1: 30, 2: 9, 11: 70}
-    moments, now = [], 0.0
-    for step in range(100):
-        moments.append(now)
-        now += slow.get(step, 2)
-    clock = Clock(lambda *asked: asked, 6, 2, torch.device("cpu"))
-    ticking = SimpleNamespace(perf_counter=iter(moments).__next__)
-    monkeypatch.setattr(dry_run, "time", ticking)
-    indices = torch.tensor([1, 5, 6, 13])
-    with pytest.raises(Enough):
-        for _ in range(100):
-            _, asked, _ = clock(None, indices, None)
-            # Indices of repeated images are those of the images.
-            assert asked.tolist() == [1, 5, 0, 1]
-    # Two processes take as long for the eight images of a whole batch.
-    assert clock.seconds() == 2 / 8
-    # Three steps are enough when they take long.
-    assert len(clock.marks) == 1 + 3 + 3
 
 
 def test_ones_own_teacher_teaches_live_and_by_its_table(folder, weights):
