@@ -24,6 +24,8 @@ from labkd.recipes import change
 PAUSED = 75
 # Loggers, and the packages of which each needs one.
 LOGS = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
+# How a run computes, if nothing is said.
+ENGINE = {"accumulate": 1, "precision": "auto", "compile": "auto"}
 
 
 class _OneLine(argparse.ArgumentParser):
@@ -53,6 +55,19 @@ def _parser() -> argparse.ArgumentParser:
         "--deterministic",
         action="store_true",
         help="the same bits again on a GPU too, at some cost",
+    )
+    _add(run, "--accumulate", int, "1", "N", "see a batch in so many parts")
+    run.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of products of matrices (default: what the device is made for)",
+    )
+    run.add_argument(
+        "--compile",
+        default="auto",
+        choices=("auto", "yes", "no"),
+        help="the model (default: for long runs on a GPU)",
     )
     run.add_argument(
         "--log",
@@ -113,6 +128,9 @@ def _run(options: argparse.Namespace) -> None:
         # Read by cuBLAS when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         settings += " --deterministic"
+    for key, usual in ENGINE.items():
+        if getattr(options, key) != usual:
+            settings += f" --{key} {getattr(options, key)}"
     # Torch takes seconds to import; the other verbs do without it.
     import torch
 
@@ -132,6 +150,9 @@ def _run(options: argparse.Namespace) -> None:
             folder=options.folder,
             deadline=_deadline(options),
             log=options.log,
+            accumulation=options.accumulate,
+            precision=options.precision,
+            compiled=options.compile,
         ),
         trial=options.trial,
     )
@@ -203,7 +224,7 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    least = {"seed": 0, "workers": 1, "minutes": 0}
+    least = {"seed": 0, "workers": 1, "minutes": 0, "accumulate": 1}
     for name, value in least.items():
         given = getattr(options, name, None)
         if given is not None and not given >= value:

@@ -17,7 +17,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, outcomes, records
+from labkd import checkpoints, engine, outcomes, records
 from labkd.building import build, some_of
 from labkd.checkpoints import claimed
 from labkd.data import load
@@ -84,8 +84,12 @@ def _record(
         "teacher": source,
         **{key: kept[key] for key in ("epochs", "seconds")},
         **judged,
-        **outcomes.circumstances(device, native_bfloat16(device)),
+        **outcomes.circumstances(
+            device, engine.bfloat16(run.precision, device)
+        ),
         "processes": accelerator.num_processes,
+        "accumulation": run.accumulation,
+        "compiled": kept["compiled"],
         "command": run.command,
     }
     if accelerator.is_main_process:
