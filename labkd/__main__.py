@@ -16,7 +16,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from labkd import records
+from labkd import records, voices
 from labkd.arms import RECIPES, SIZES
 from labkd.recipes import change
 
@@ -30,6 +30,7 @@ ENGINE = {"accumulate": 1, "precision": "auto", "compile": "auto"}
 
 class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> None:
+        voices.wait_for_the_first()
         self.exit(2, f"labkd: {message}\n")
 
 
@@ -156,11 +157,8 @@ def _run(options: argparse.Namespace) -> None:
         ),
         trial=options.trial,
     )
-    if torch.distributed.is_initialized():
-        main = torch.distributed.get_rank() == 0
-        torch.distributed.destroy_process_group()
-        if not main:
-            return
+    if not voices.first():
+        return
     if options.trial:
         last = record["epochs"][-1]["validation"]
         print(f"validation accuracy {last['accuracy']:.4f}")
@@ -253,18 +251,27 @@ def main(arguments: list[str] | None = None) -> int:
                 options.verb
             ](options)
     except TimeoutError as pause:
+        voices.wait_for_the_first()
         print(f"labkd: time is up, {pause}; the same command goes on")
         return PAUSED
     except (ValueError, OSError) as error:
+        voices.wait_for_the_first()
         print(f"labkd: {error}", file=sys.stderr)
         return 2
+    except RuntimeError:
+        # Such as a lost connection, when another process has ended.
+        voices.wait_for_the_first()
+        raise
     except KeyboardInterrupt:
+        voices.wait_for_the_first()
         print(
             "\nlabkd: interrupted; the same command goes on from the last "
             "whole epoch",
             file=sys.stderr,
         )
         return 130
+    finally:
+        voices.leave()
     return 0
 
 
