@@ -10,6 +10,7 @@ that [scale](../labkd/scale.py) writes.
 """
 
 import os
+import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -179,6 +180,9 @@ def together[T](processes: int, function: Callable[..., T], *given) -> T:
     """
     # What torchrun sets too; accelerate complains where it is missing.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Threads that wait for one another would spin, and take the core from
+    # what they wait for, on a machine that has anything else to do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -189,7 +193,14 @@ def together[T](processes: int, function: Callable[..., T], *given) -> T:
         max_restarts=0,
         monitor_interval=0.1,
     )
-    return elastic_launch(config, function)(*given)[0]
+    # The launcher handles signals, and leaves its handlers behind.
+    ours = {kind: signal.getsignal(kind) for kind in signal.valid_signals()}
+    try:
+        return elastic_launch(config, function)(*given)[0]
+    finally:
+        for kind, handler in ours.items():
+            if signal.getsignal(kind) is not handler:
+                signal.signal(kind, handler)
 
 
 def row(setting: Setting, reference: tuple | None) -> tuple[dict, tuple]:

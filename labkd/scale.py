@@ -53,7 +53,8 @@ def table(record: dict) -> str:
             lines.append(
                 f"{row['processes']} x {row['threads']} threads, "
                 f"{row['precision']}: {row['images_per_second']:.1f} images/s "
-                f"({row['lowest']:.1f} to {row['highest']:.1f})"
+                f"({row['lowest']:.1f} to {row['highest']:.1f}), "
+                f"{row['processor_milliseconds']:.2f} ms of a core each"
             )
     return "\n".join(lines)
 
@@ -93,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
     r"""Measure and write; returns the exit status."""
     parser = _OneLine(prog=COMMAND, description="The same, at any scale.")
     parser.add_argument(
-        "--rounds", type=int, default=9, help="of every speed, at least 2"
+        "--rounds", type=int, default=20, help="of every speed, at least 2"
     )
     parser.add_argument(
         "--results", type=Path, default=RESULTS, help="of the records"

@@ -5,7 +5,7 @@ Two cores can serve one process with two threads or two processes with one
 thread each. How many images a second either trains is measured here by the
 loop itself, in turn, in the same two processes, so that a busy minute of the
 machine falls on all. While one process computes, the other waits and uses no
-core.
+core; so do threads that wait for one another (`OMP_WAIT_POLICY=passive`).
 """
 
 import statistics

@@ -137,9 +137,12 @@ def test_the_table_has_a_line_a_row():
 
 
 def test_speeds_are_medians_with_their_ends():
-    row = throughput._row(2, 1, "float32", [5.0, 1.0, 2.0])
+    found = [(5.0, 0.1), (1.0, 0.5), (2.0, 0.2)]
+    row = throughput._row(2, 1, "float32", found, images=100)
     assert row["images_per_second"] == 2.0
     assert (row["lowest"], row["highest"]) == (1.0, 5.0)
+    # Both processes count.
+    assert row["processor_milliseconds"] == pytest.approx(4.0)
 
 
 @pytest.mark.parametrize(
