@@ -9,16 +9,11 @@ carry the losses of 50 steps apart, and why; how far it did is in the record
 that [scale](../labkd/scale.py) writes.
 """
 
-import os
-import signal
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator
 from torch import Tensor
-from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from labkd import engine
 from labkd.building import build, objective_of, optimizer_of, some_of
@@ -131,7 +126,7 @@ def trained(setting: Setting) -> tuple[list[float], list[float]]:
     weights afterwards.
     """
     torch.set_num_threads(1)
-    accelerator = Accelerator(cpu=True, mixed_precision="no")
+    accelerator = engine.accelerator(cpu=True)
     recipe, whole = recipe_of(setting.model), load("digits", "train")
     images = some_of(whole, recipe.training_images)
     torch.manual_seed(SEED)
@@ -170,39 +165,6 @@ def trained(setting: Setting) -> tuple[list[float], list[float]]:
     return (sums / recipe.batch_size).tolist(), torch.cat(weights).tolist()
 
 
-def together[T](processes: int, function: Callable[..., T], *given) -> T:
-    r"""
-    Call a function in so many processes at once, as torchrun would.
-
-    * `function`: of a module; `given`: its arguments
-
-    Returns what it returns in the first process.
-    """
-    # What torchrun sets too; accelerate complains where it is missing.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # Threads that wait for one another would spin, and take the core from
-    # what they wait for, on a machine that has anything else to do.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    config = LaunchConfig(
-        min_nodes=1,
-        max_nodes=1,
-        nproc_per_node=processes,
-        run_id="labkd",
-        rdzv_backend="c10d",
-        rdzv_endpoint="localhost:0",
-        max_restarts=0,
-        monitor_interval=0.1,
-    )
-    # The launcher handles signals, and leaves its handlers behind.
-    ours = {kind: signal.getsignal(kind) for kind in signal.valid_signals()}
-    try:
-        return elastic_launch(config, function)(*given)[0]
-    finally:
-        for kind, handler in ours.items():
-            if signal.getsignal(kind) is not handler:
-                signal.signal(kind, handler)
-
-
 def row(setting: Setting, reference: tuple | None) -> tuple[dict, tuple]:
     r"""
     Train in one way and compare.
@@ -222,7 +184,7 @@ def row(setting: Setting, reference: tuple | None) -> tuple[dict, tuple]:
     found = (
         trained(setting)
         if alone
-        else together(setting.processes, trained, setting)
+        else engine.together(setting.processes, trained, setting)
     )
     apart = [
         _apart(*pair) for pair in zip(found, reference or found, strict=True)

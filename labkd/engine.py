@@ -15,9 +15,12 @@ CPU processes too: `accelerate launch --multi_gpu --num_processes 2
 
 import os
 import shutil
+import signal
+from collections.abc import Callable
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import nn
 
 from labkd.pixels import native_bfloat16
@@ -74,6 +77,23 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, names)), None)
 
 
+def accelerator(*, cpu: bool, **settings) -> Accelerator:
+    r"""
+    The engine itself.
+
+    * `cpu`: leave a GPU alone; `settings`: others that accelerate takes
+    """
+    # Gradients lie where they are sent from: a copy less in every step.
+    in_place = DistributedDataParallelKwargs(gradient_as_bucket_view=True)
+    # `fit` chooses the precision, whatever accelerate is configured for.
+    return Accelerator(
+        cpu=cpu,
+        mixed_precision="no",
+        kwargs_handlers=[in_place],
+        **settings,
+    )
+
+
 def launched(
     model: nn.Module, accelerator: Accelerator, *, compiled: bool
 ) -> nn.Module:
@@ -90,3 +110,39 @@ def launched(
     if compiled:
         model = torch.compile(model)
     return accelerator.prepare_model(model)
+
+
+def together[T](processes: int, function: Callable[..., T], *given) -> T:
+    r"""
+    Call a function in so many processes at once, as torchrun would.
+
+    * `function`: of a module; `given`: its arguments
+
+    Returns what it returns in the first process.
+    """
+    # It takes a moment to import, and every run imports this module.
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    # What torchrun sets too; accelerate complains where it is missing.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # Threads that wait for one another would spin, and take the core from
+    # what they wait for, on a machine that has anything else to do.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id="labkd",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+        monitor_interval=0.1,
+    )
+    # The launcher handles signals, and leaves its handlers behind.
+    ours = {kind: signal.getsignal(kind) for kind in signal.valid_signals()}
+    try:
+        return elastic_launch(config, function)(*given)[0]
+    finally:
+        for kind, handler in ours.items():
+            if signal.getsignal(kind) is not handler:
+                signal.signal(kind, handler)

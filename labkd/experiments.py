@@ -135,10 +135,8 @@ def build_table(run: Run) -> Path:
 
 
 def _accelerator(run: Run) -> Accelerator:
-    # `fit` chooses the precision, whatever accelerate is configured for.
-    return Accelerator(
+    return engine.accelerator(
         cpu=not torch.cuda.is_available(),
-        mixed_precision="no",
         log_with=run.log or None,
         project_dir=run.file("log"),
     )

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 
-from labkd import agreement, throughput
+from labkd import agreement, engine, throughput
 from labkd.outcomes import circumstances
 from labkd.records import RESULTS, write_whole
 
@@ -81,7 +81,7 @@ def measure(rounds: int) -> dict:
     recipes = {
         model: asdict(agreement.recipe_of(model)) for model in agreement.MODELS
     }
-    speeds = agreement.together(2, throughput.measure, rounds)
+    speeds = engine.together(2, throughput.measure, rounds)
     return {"rows": rows, "recipes": recipes, **speeds}
 
 

@@ -47,7 +47,7 @@ def measure(rounds: int) -> dict[str, list[dict]]:
     thread: the median `images_per_second`, `lowest` and `highest`, and the
     `processor_milliseconds` an image, of all processes and threads.
     """
-    accelerator = Accelerator(cpu=True, mixed_precision="no")
+    accelerator = engine.accelerator(cpu=True)
     runs = {
         ("student", *way, "float32"): _epochs(
             STUDENT, accelerator, processes=way[0], bfloat16=False

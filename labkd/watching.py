@@ -17,7 +17,7 @@ from torch import Tensor
 
 # More than so many times the first step's loss is no training any more.
 DIVERGED = 1000.0
-# Steps between two looks on a GPU, which each make it wait for us.
+# Steps between two looks where a look makes a GPU or a process wait.
 LOOK_EVERY = 50
 
 
@@ -27,7 +27,8 @@ class Watch:
 
     * `optimizer`: knows the learning rate
     * `processes`: how many share a batch, each with a loss of its own
-    * `every`: steps between two looks; 1 on a CPU if left out, more on a GPU
+    * `every`: steps between two looks; if left out 1, but more on a GPU or
+      with several processes
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class Watch:
         self.step += 1
         rate = self.optimizer.param_groups[0]["lr"]
         self.seen.append((epoch, self.step, rate, batch, loss.detach()))
-        every = self.every or (1 if loss.device.type == "cpu" else LOOK_EVERY)
+        alone = loss.device.type == "cpu" and self.processes == 1
+        every = self.every or (1 if alone else LOOK_EVERY)
         self.total = self.total + (loss.detach() * len(batch)).double()
         self.images += len(batch)
         if len(self.seen) >= every:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from labkd import agreement, scale, throughput
+from labkd import agreement, engine, scale, throughput
 from labkd.agreement import SETTINGS, Setting
 
 RECORD = scale.read()
@@ -40,7 +40,7 @@ def one():
 def test_two_processes_train_as_one_does(one):
     two = Setting(setting="two", processes=2)
     reference = one(Setting(setting="one"))
-    found = agreement.together(2, short, two)
+    found = engine.together(2, short, two)
     assert len(found[0]) == len(reference[0]) == 10
     assert apart(found, reference) <= 1e-5
     # Not by doing nothing.
