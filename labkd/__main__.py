@@ -17,7 +17,7 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 
-from labkd import records
+from labkd import records, voices
 from labkd.arms import RECIPES, SIZES
 from labkd.files import one_line, out_of_memory
 from labkd.recipes import change
@@ -26,10 +26,13 @@ from labkd.recipes import change
 PAUSED = 75
 # Loggers, and the packages of which each needs one.
 LOGS = {"tensorboard": ("tensorboard", "tensorboardX"), "wandb": ("wandb",)}
+# How a run computes, if nothing is said.
+ENGINE = {"accumulate": 1, "precision": "auto", "compile": "auto"}
 
 
 class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> None:
+        voices.wait_for_the_first()
         self.exit(2, f"labkd: {' '.join(message.splitlines())}\n")
 
 
@@ -60,6 +63,19 @@ def _parser() -> argparse.ArgumentParser:
         "--deterministic",
         action="store_true",
         help="the same bits again on a GPU too, at some cost",
+    )
+    _add(run, "--accumulate", int, "1", "N", "see a batch in so many parts")
+    run.add_argument(
+        "--precision",
+        default="auto",
+        choices=("auto", "float32", "bfloat16"),
+        help="of products of matrices (default: what the device is made for)",
+    )
+    run.add_argument(
+        "--compile",
+        default="auto",
+        choices=("auto", "yes", "no"),
+        help="the model (default: for long runs on a GPU)",
     )
     run.add_argument(
         "--log",
@@ -120,6 +136,9 @@ def _run(options: argparse.Namespace) -> None:
         # Read by cuBLAS when it starts.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         settings += " --deterministic"
+    for key, usual in ENGINE.items():
+        if getattr(options, key) != usual:
+            settings += f" --{key} {getattr(options, key)}"
     # Torch takes seconds to import; the other verbs do without it.
     import torch
 
@@ -138,6 +157,9 @@ def _run(options: argparse.Namespace) -> None:
         folder=options.folder,
         deadline=_deadline(options),
         log=options.log,
+        accumulation=options.accumulate,
+        precision=options.precision,
+        compiled=options.compile,
     )
     if options.dry_run:
         from labkd.dry_run import rehearse, report
@@ -145,11 +167,8 @@ def _run(options: argparse.Namespace) -> None:
         told = report(asked, rehearse(asked))
     else:
         record = run(asked, trial=options.trial)
-    if torch.distributed.is_initialized():
-        main = torch.distributed.get_rank() == 0
-        torch.distributed.destroy_process_group()
-        if not main:
-            return
+    if not voices.first():
+        return
     if options.dry_run:
         print(told)
     elif options.trial:
@@ -215,7 +234,7 @@ def _table(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    least = {"seed": 0, "workers": 1, "minutes": 0}
+    least = {"seed": 0, "workers": 1, "minutes": 0, "accumulate": 1}
     for name, value in least.items():
         given = getattr(options, name, None)
         if given is not None and not given >= value:
@@ -246,13 +265,17 @@ def main(arguments: list[str] | None = None) -> int:
                 options.verb
             ](options)
     except TimeoutError as pause:
+        voices.wait_for_the_first()
         print(f"labkd: time is up, {pause}; the same command goes on")
         return PAUSED
     except (ValueError, OSError) as error:
+        voices.wait_for_the_first()
         line = " ".join(str(error).splitlines())
         print(f"labkd: {line}", file=sys.stderr)
         return 2
     except (MemoryError, RuntimeError) as error:
+        # Such as a lost connection, when another process has ended.
+        voices.wait_for_the_first()
         if not out_of_memory(error):
             raise
         print(
@@ -262,12 +285,15 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return 2
     except KeyboardInterrupt:
+        voices.wait_for_the_first()
         print(
             "\nlabkd: interrupted; the same command goes on from the last "
             "whole epoch",
             file=sys.stderr,
         )
         return 130
+    finally:
+        voices.leave()
     return 0
 
 

@@ -18,7 +18,14 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, examination, outcomes, records, tensors
+from labkd import (
+    checkpoints,
+    engine,
+    examination,
+    outcomes,
+    records,
+    tensors,
+)
 from labkd.building import build, some_of, split_of
 from labkd.checkpoints import claimed
 from labkd.files import reading
@@ -99,8 +106,12 @@ def _record(
         "teacher": source,
         **{key: kept[key] for key in ("epochs", "seconds")},
         **judged,
-        **outcomes.circumstances(device, native_bfloat16(device)),
+        **outcomes.circumstances(
+            device, engine.bfloat16(run.precision, device)
+        ),
         "processes": accelerator.num_processes,
+        "accumulation": run.accumulation,
+        "compiled": kept["compiled"],
         "command": run.command,
     }
     if accelerator.is_main_process:
@@ -148,10 +159,8 @@ def build_table(run: Run) -> Path:
 
 def accelerator_of(run: Run) -> Accelerator:
     r"""What knows the device and the other processes of a run."""
-    # `fit` chooses the precision, whatever accelerate is configured for.
-    return Accelerator(
+    return engine.accelerator(
         cpu=not torch.cuda.is_available(),
-        mixed_precision="no",
         log_with=run.log or None,
         project_dir=run.file("log"),
     )

@@ -21,17 +21,14 @@ from accelerate import Accelerator
 from torch import nn
 from tqdm import tqdm
 
-from labkd import checkpoints, outcomes, records
+from labkd import checkpoints, engine, outcomes, records
 from labkd.building import build, objective_of, optimizer_of, split_of
 from labkd.files import reading
-from labkd.pixels import Normalise, native_bfloat16, predict
+from labkd.pixels import Normalise, predict
 from labkd.recipes import Recipe, digest, essentials
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher
 from labkd.training import fit
-
-# From so many steps on, a GPU earns back the minute that compiling takes.
-COMPILE_FROM = 5_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +43,8 @@ class Run:
     * `folder`: where weights, checkpoints and tables are kept
     * `deadline`: of `time.monotonic`, in seconds
     * `log`: `tensorboard` or `wandb`, which draw the epochs as they come
+    * `accumulation`: each process sees its share of a batch in so many parts
+    * `precision`, `compiled`: as `engine` takes them
     """
 
     name: str
@@ -57,6 +56,9 @@ class Run:
     folder: Path = Path("runs")
     deadline: float = math.inf
     log: str = ""
+    accumulation: int = 1
+    precision: str = "auto"
+    compiled: str = "auto"
 
     def file(self, suffix: str) -> Path:
         r"""A file of this run, and of no other recipe or seed."""
@@ -102,14 +104,14 @@ def train(
     * `accelerator`: knows the device and the other processes
     * `images`, `normalise`, `teacher`: as `fit` takes them
 
-    Returns the model and `{"epochs", "seconds"}`, the epochs with their
-    scores on the validation images. Raises `TimeoutError` at the deadline,
-    `ValueError` when the loss is no number any more, or a batch has fewer
-    images than there are processes.
+    Returns the model and `{"epochs", "seconds", "compiled"}`, the epochs with
+    their scores on the validation images. Raises `TimeoutError` at the
+    deadline, `ValueError` when the loss is no number any more, or a batch has
+    fewer images than processes and their parts need.
     """
     recipe, path = run.recipe, run.file("checkpoint")
     device = accelerator.device
-    _check_shares(recipe, accelerator, len(images))
+    _check_shares(recipe, accelerator, len(images), run.accumulation)
     validation = split_of(recipe, "validation").to(device)
     torch.manual_seed(run.seed)
     model = build(recipe, images)
@@ -127,8 +129,10 @@ def train(
             checkpoints.restore(kept["state"], *parts)
         tell(accelerator, f"going on after epoch {len(kept['epochs'])}")
     clock = time.perf_counter() - kept["seconds"]
+    steps = schedule.total_steps
+    compiled = engine.compiles(run.compiled, device, steps)
     for epoch in fit(
-        _launched(model, accelerator, schedule.total_steps),
+        engine.launched(model, accelerator, compiled=compiled),
         images,
         optimizer,
         schedule,
@@ -141,17 +145,19 @@ def train(
         padding=recipe.padding,
         clip_norm=recipe.clip_norm,
         mixup=recipe.mixup,
-        bfloat16=native_bfloat16(device),
+        bfloat16=engine.bfloat16(run.precision, device),
+        accumulation=run.accumulation,
         share=(accelerator.process_index, accelerator.num_processes),
         progress=partial(_batches, run, accelerator),
     ):
         epoch["loss"] = _mean(epoch["loss"], accelerator)
-        if not math.isfinite(epoch["loss"]):
-            raise ValueError(
-                f"the loss of epoch {epoch['epoch']} is {epoch['loss']}: "
-                f"learning_rate={recipe.learning_rate} may be too large"
-            )
         logits = predict(model, validation.images, normalise)
+        if not logits.isfinite().all():
+            raise ValueError(
+                f"after epoch {epoch['epoch']} the model's logits are not "
+                f"finite: learning_rate={recipe.learning_rate} may be too "
+                "large"
+            )
         scores = outcomes.evaluate(logits, validation.labels)
         kept = {
             "epochs": [*kept["epochs"], epoch | {"validation": scores}],
@@ -166,30 +172,22 @@ def train(
         accelerator.log(seen, step=epoch["epoch"])
         tell(accelerator, _report(run, kept))
         _stop_in_time(run, kept, accelerator)
-    return model, kept
+    return model, kept | {"compiled": compiled}
 
 
 def _check_shares(
-    recipe: Recipe, accelerator: Accelerator, images: int
+    recipe: Recipe, accelerator: Accelerator, images: int, parts: int = 1
 ) -> None:
     # A process without an image would wait for a gradient of nothing.
     last = images % recipe.batch_size or recipe.batch_size
-    if last < accelerator.num_processes:
+    if last < accelerator.num_processes * parts:
+        cut = f" in {parts} parts each" if parts > 1 else ""
+        count = accelerator.num_processes
         raise ValueError(
-            f"{accelerator.num_processes} processes cannot share a batch of "
-            f"{last}, the last of {images} images in batches of "
+            f"{count} process{'es' if count > 1 else ''} cannot share a batch "
+            f"of {last}{cut}, the last of {images} images in batches of "
             f"{recipe.batch_size}"
         )
-
-
-def _launched(
-    model: nn.Module, accelerator: Accelerator, steps: int
-) -> nn.Module:
-    if accelerator.device.type == "cuda":
-        torch.backends.cudnn.benchmark = True
-        if steps >= COMPILE_FROM:
-            model = torch.compile(model)
-    return accelerator.prepare_model(model)
 
 
 def _batches(

@@ -7,14 +7,15 @@ cropped, mirrored and normalised there, and no worker process has to be fed.
 
 import time
 from collections.abc import Callable, Iterable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 
+from labkd.batches import draw_epoch, parts
 from labkd.pixels import mix
 from labkd.sources import ImageSet
-from labkd.views import apply_views, draw_views
+from labkd.views import apply_views
+from labkd.watching import Watch
 
 
 def fit(
@@ -33,6 +34,7 @@ def fit(
     clip_norm: float = 0.0,
     mixup: bool = False,
     bfloat16: bool = False,
+    accumulation: int = 1,
     share: tuple[int, int] = (0, 1),
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Iterable[dict]:
@@ -43,38 +45,36 @@ def fit(
     * `objective`: what the model returns, teacher_logits, labels to a loss
     * `teacher`: pixels, indices of images, views to logits; see `teachers`
     * `generator`: draws order and views, on the CPU; `epochs`: still to do
-    * `share`: which part of each batch is for this process, of how many
+    * `share`: of a batch, which of how many; `accumulation`: in so many parts
 
     Yields `{"epoch", "loss", "seconds"}`; evaluate between them as you like.
+    Raises `ValueError` at a loss that `watching` takes for the end.
     """
     images, labels = training_set.images, training_set.labels
-    index, processes = share
-    draw = partial(draw_views, padding=padding, generator=generator)
+    watch, device = Watch(optimizer, share[1]), images.device
     for epoch in epochs:
         model.train()
-        started, total = time.perf_counter(), labels.new_zeros((), dtype=float)
-        order = torch.randperm(len(labels), generator=generator)
-        # Drawn batch by batch, sent at once: a device need not wait for us.
-        batches = order.to(images.device).split(batch_size)
-        drawn = torch.cat([draw(len(b)) for b in batches]).to(images.device)
-        drawn = drawn.split(batch_size)
-        for batch, views in zip(progress(batches), drawn, strict=True):
-            chosen, views = batch[index::processes], views[index::processes]
+        started = time.perf_counter()
+        drawn = draw_epoch(labels, batch_size, padding, share, generator)
+        for batch, chosen, views in progress(drawn):
             crops = apply_views(images[chosen], views, padding=padding)
-            pixels = normalise(crops)  # (batch, channels, height, width)
+            pixels = normalise(crops)  # (share, channels, height, width)
             pixels = mix(pixels) if mixup else pixels
-            with torch.autocast(images.device.type, torch.bfloat16, bfloat16):
-                teacher_logits = teacher(pixels, chosen, views)
-                loss = objective(model(pixels), teacher_logits, labels[chosen])
-            # A mean over this part; processes average it over the batch.
-            loss = loss * (len(chosen) * processes / len(batch))
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss, whole = 0.0, (pixels, chosen, views)
+            for pixels, chosen, views in parts(model, accumulation, *whole):
+                with torch.autocast(device.type, torch.bfloat16, bfloat16):
+                    teacher_logits = teacher(pixels, chosen, views)
+                    outputs, y = model(pixels), labels[chosen]
+                    part = objective(outputs, teacher_logits, y)
+                # Means over parts, of all processes, make that over the batch.
+                part = part * (len(chosen) * share[1] / len(batch))
+                part.backward()
+                loss = loss + part.detach()
+            watch(epoch, batch, loss)
             if clip_norm:
                 nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
             optimizer.step()
             schedule.step()
-            total += loss.detach() * len(batch)
-        loss = total.item() / len(labels)
-        seconds = time.perf_counter() - started
+        loss, seconds = watch.mean(), time.perf_counter() - started
         yield {"epoch": epoch, "loss": loss, "seconds": seconds}

@@ -1,6 +1,7 @@
 """What makes the loop last: files, deadlines, going on to the same bits."""
 
 import itertools
+import math
 import random
 import shlex
 import time
@@ -186,7 +187,43 @@ def test_an_epoch_that_would_be_too_long_is_not_begun(tmp_path, monkeypatch):
 def test_a_run_that_diverges_stops_and_leaves_nothing(tmp_path):
     wild = replace(SMALL, optimizer="sgd", learning_rate=1e30, clip_norm=0.0)
     run = run_in(tmp_path, wild)
-    with pytest.raises(ValueError, match="epoch 1 is nan: .*=1e.30 may be"):
+    with pytest.raises(ValueError, match="^epoch 1, step [234]: the loss is"):
+        trained(run)
+    assert not run.file("checkpoint").exists()
+
+
+def test_a_loss_that_spoils_later_leaves_the_last_whole_epoch(
+    undisturbed, tmp_path, monkeypatch
+):
+    calls, objective_of = itertools.count(1), launching.objective_of
+
+    def spoiling(recipe):
+        objective = objective_of(recipe)
+
+        def spoiled(*given):
+            # The second of four batches in the third epoch.
+            return objective(*given) * (math.nan if next(calls) == 10 else 1)
+
+        return spoiled
+
+    run = run_in(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(launching, "objective_of", spoiling)
+        with pytest.raises(ValueError, match="^epoch 3, step 2: .* is nan"):
+            trained(run)
+    kept = launching.checkpoints.load(run.file("checkpoint"))
+    assert [epoch["epoch"] for epoch in kept["epochs"]] == [1, 2]
+    assert_same(trained(run), undisturbed)
+
+
+def test_weights_that_spoil_in_the_last_step_are_not_kept(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        launching, "predict", lambda *given: torch.tensor([[math.nan]])
+    )
+    run = run_in(tmp_path)
+    with pytest.raises(ValueError, match="after epoch 1 .* are not finite"):
         trained(run)
     assert not run.file("checkpoint").exists()
 
@@ -266,6 +303,16 @@ def test_processes_that_outnumber_the_last_batch_are_refused():
         launching._check_shares(SMALL, three, 130)
     for images in (131, 128, 192):
         launching._check_shares(SMALL, three, images)
+
+
+def test_parts_that_outnumber_a_share_are_refused(tmp_path):
+    two = SimpleNamespace(num_processes=2)
+    # 133 images in batches of 64 leave five, of which one process has two.
+    launching._check_shares(SMALL, two, 133, 2)
+    with pytest.raises(ValueError, match="2 processes .* of 5 in 3 parts eac"):
+        launching._check_shares(SMALL, two, 133, 3)
+    with pytest.raises(ValueError, match="^1 process cannot .* of 8 in 9 par"):
+        trained(run_in(tmp_path, accumulation=9))
 
 
 def test_one_process_speaks_for_all(capsys):

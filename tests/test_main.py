@@ -2,7 +2,7 @@
 
 import pytest
 
-from labkd import records
+from labkd import records, voices
 from labkd.__main__ import main
 
 NAME = "teacher-resnet18-cifar10"
@@ -36,6 +36,10 @@ def folder(tmp_path, monkeypatch):
         (["run", NAME, "--size", "huge"], "huge"),
         (["run", NAME, "--seed", "x"], "x"),
         (["run", DIGITS, "--log", "paper"], "'paper'"),
+        (["run", NAME, "--accumulate", "0"], "at least 1, got 0"),
+        (["run", NAME, "--accumulate", "x"], "'x'"),
+        (["run", NAME, "--precision", "half"], "'half'"),
+        (["run", NAME, "--compile", "maybe"], "'maybe'"),
         (["run"], "NAME"),
         (["targets", DIGITS], "cannot learn from a table"),
         (["targets", "nothing"], "no recipe 'nothing'"),
@@ -55,6 +59,23 @@ def test_a_mistake_costs_one_line_and_status_2(words, message, folder, capsys):
     assert message in error and error.startswith("labkd: ")
     assert error.count("\n") == 1
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["run", "nothing"], ["dance"]])
+def test_of_several_processes_the_first_speaks_first(
+    words, folder, monkeypatch, capsys
+):
+    waited = []
+    monkeypatch.setattr("labkd.voices.time.sleep", waited.append)
+    for rank, seconds in (("0", []), ("1", [voices.HEARD_AFTER])):
+        monkeypatch.setenv("RANK", rank)
+        try:
+            assert main(words) == 2
+        except SystemExit as end:
+            assert end.code == 2
+        # Whoever is still there then has a mistake of its own to tell.
+        assert capsys.readouterr().err.count("labkd: ") == 1
+        assert waited == seconds
 
 
 def test_list_and_table(capsys):
@@ -100,6 +121,18 @@ def test_set_leaves_a_record_of_its_own_command(folder):
     assert record["config"]["epochs"] == len(record["epochs"]) == 1
     assert record["command"].endswith("--seed 5 --set epochs=1")
     assert not list(folder.rglob("*.part"))
+
+
+def test_a_record_says_how_it_was_computed(folder):
+    words = ["run", DIGITS, "--set", "epochs=1"]
+    options = ["--accumulate", "2", "--precision", "bfloat16"]
+    assert main([*words, *options, "--compile", "no"]) == 0
+    record = records.read(DIGITS, "laptop", 0, folder / "runs")
+    assert (record["processes"], record["accumulation"]) == (1, 2)
+    assert record["precision"] == "bfloat16 autocast"
+    assert record["compiled"] is False
+    command = "--accumulate 2 --precision bfloat16 --compile no"
+    assert record["command"].endswith(f"epochs=1 {command}")
 
 
 def test_a_logger_that_is_not_installed_is_asked_for(

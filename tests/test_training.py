@@ -1,5 +1,6 @@
 """The loop: what it sees, what it leaves alone, that it repeats."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from labkd.resnet import ResNet
 from labkd.sources import ImageSet
 from labkd.teachers import live, nobody
 from labkd.training import fit
+from labkd.vit import VisionTransformer
 
 
 def some_images(count=24, channels=3, side=8):
@@ -207,6 +209,98 @@ def test_a_gradient_is_clipped_to_its_norm():
     pairs = zip(model.parameters(), before, strict=True)
     moved = torch.cat([(a - b).detach().flatten() for a, b in pairs]).norm()
     assert moved.item() == pytest.approx(0.1 * 1e-3, rel=1e-2)
+
+
+def transformer():
+    torch.manual_seed(0)
+    sizes = {"image_size": 8, "patch_size": 4, "in_channels": 3}
+    shape = {"width": 8, "depth": 2, "heads": 2, "mlp_ratio": 2.0}
+    return VisionTransformer(num_classes=3, **sizes, **shape).double()
+
+
+def stepped(model, accumulation, **changes):
+    r"""How far one step of a batch of 24 moved each parameter."""
+    before = [p.detach().clone() for p in model.parameters()]
+    data = some_images()
+    pixels = Normalise.of(data.images)
+    changes = {"normalise": lambda x: pixels(x).double()} | changes
+    changes |= {"batch_size": 24, "accumulation": accumulation}
+    (epoch,) = run(model, data, epochs=1, learning_rate=1.0, **changes)
+    pairs = zip(model.parameters(), before, strict=True)
+    return [b - a.detach() for a, b in pairs], epoch["loss"]
+
+
+@pytest.mark.parametrize("accumulation", [2, 5, 24])
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(accumulation):
+    # Of five parts of 24 images four are larger: the weights matter.
+    whole, loss = stepped(transformer(), 1)
+    parts, same = stepped(transformer(), accumulation)
+    assert same == pytest.approx(loss, abs=1e-12)
+    for a, b in zip(whole, parts, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+    assert max(a.abs().max() for a in whole) > 1e-2
+
+
+def test_with_batchnorm_a_batch_in_parts_is_another():
+    whole, _ = stepped(small().double(), 1)
+    parts, _ = stepped(small().double(), 2)
+    gaps = [(a - b).abs().max() for a, b in zip(whole, parts, strict=True)]
+    assert max(gaps) > 1e-2
+
+
+def test_parts_are_cut_from_the_pixels_that_were_mixed():
+    # Opposite images of the whole batch blend, not of each part.
+    def objective(student_logits, teacher_logits, labels):
+        return student_logits.square().mean()
+
+    steps = []
+    for accumulation in (1, 2):
+        torch.manual_seed(5)
+        model = transformer()
+        torch.manual_seed(5)
+        changes = {"mixup": True, "objective": objective}
+        steps.append(stepped(model, accumulation, **changes)[0])
+    for a, b in zip(*steps, strict=True):
+        torch.testing.assert_close(a, b, rtol=0, atol=1e-6)
+
+
+def spoiled(step, value):
+    r"""An objective whose loss in one step is something else."""
+    calls = itertools.count(1)
+
+    def objective(student_logits, teacher_logits, labels):
+        loss = F.cross_entropy(student_logits, labels)
+        return loss * value if next(calls) == step else loss
+
+    return objective
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e6])
+def test_a_bad_loss_stops_in_its_step_and_before_the_weights(value):
+    model, data, asked = flat(), some_images(), []
+    kept, teacher = [], asking(asked)
+
+    def watching(pixels, indices, views):
+        kept.append([p.detach().clone() for p in model.parameters()])
+        return teacher(pixels, indices, views)
+
+    with pytest.raises(ValueError) as error:
+        run(model, data, objective=spoiled(5, value), teacher=watching)
+    # Three batches an epoch: the fifth is the second's second.
+    said = str(error.value)
+    assert said.startswith("epoch 2, step 2: the loss is ")
+    assert "learning rate 0.1 and 10 images" in said
+    first = ", ".join(str(index) for index in asked[4][0][:8].tolist())
+    assert f"({first}, ...)" in said
+    assert len(asked) == 5
+    pairs = zip(model.parameters(), kept[4], strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_bad_loss_in_a_part_is_one_of_the_step():
+    changes = {"objective": spoiled(4, float("nan")), "accumulation": 3}
+    with pytest.raises(ValueError, match="epoch 1, step 2: the loss is nan"):
+        run(flat(), some_images(), **changes)
 
 
 def test_epochs_can_be_done_in_two_goes():

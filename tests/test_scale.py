@@ -1,0 +1,162 @@
+"""The same everywhere: in this process, in two, and in the record."""
+
+import copy
+import json
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+from torch import nn
+
+from labkd import agreement, engine, scale, throughput
+from labkd.agreement import SETTINGS, Setting
+
+RECORD = scale.read()
+ROWS = {row["setting"]: row for row in RECORD["rows"]}
+
+
+def short(setting):
+    r"""Trained for ten steps, from a process that knows nothing of tests."""
+    agreement.EPOCHS = 1
+    return agreement.trained(setting)
+
+
+def apart(found, reference):
+    pairs = zip(found[0], reference[0], strict=True)
+    return max(abs(a - b) for a, b in pairs)
+
+
+@pytest.fixture
+def one():
+    r"""Ten steps of a setting in this process."""
+    threads, epochs = torch.get_num_threads(), agreement.EPOCHS
+    try:
+        yield short
+    finally:
+        agreement.EPOCHS = epochs
+        torch.set_num_threads(threads)
+
+
+def test_two_processes_train_as_one_does(one):
+    two = Setting(setting="two", processes=2)
+    reference = one(Setting(setting="one"))
+    found = engine.together(2, short, two)
+    assert len(found[0]) == len(reference[0]) == 10
+    assert apart(found, reference) <= 1e-5
+    # Not by doing nothing.
+    assert found[0][-1] < found[0][0] and found[1] != reference[1]
+
+
+def test_parts_train_as_the_whole_and_with_batchnorm_do_not(one):
+    for model, agree in (("vit", True), ("resnet", False)):
+        whole = one(Setting(setting="one", model=model))
+        cut = one(Setting(setting="cut", model=model, accumulation=2))
+        assert (apart(cut, whole) <= 1e-5) is agree
+
+
+def test_bfloat16_is_another_training_but_not_by_much(one):
+    reference = one(Setting(setting="one"))
+    found = one(Setting(setting="low", precision="bfloat16"))
+    assert 1e-5 < apart(found, reference) < 0.1
+
+
+def test_the_record_has_a_row_a_setting_and_today_s_recipes():
+    assert list(ROWS) == [setting.setting for setting in SETTINGS]
+    for setting in SETTINGS:
+        row = ROWS[setting.setting]
+        fields = asdict(setting)
+        if row["loss_difference"] is None:
+            assert setting.compiled and row["reason"].startswith("Not avail")
+            del fields["reason"]
+        assert fields.items() <= row.items()
+    recipes = {m: asdict(agreement.recipe_of(m)) for m in agreement.MODELS}
+    assert RECORD["recipes"] == json.loads(json.dumps(recipes))
+    assert RECORD["steps"] == agreement.STEPS
+    images, batch = agreement.IMAGES, recipes["vit"]["batch_size"]
+    assert agreement.EPOCHS * images // batch == agreement.STEPS
+    assert images % batch == 0 and recipes["vit"]["drop_path"] == 0
+    for key in ("device", "precision", "versions", "commit", "date"):
+        assert RECORD[key]
+
+
+@pytest.mark.parametrize("row", RECORD["rows"], ids=lambda r: r["setting"])
+def test_every_row_is_within_its_tolerance(row):
+    difference, tolerance = row["loss_difference"], row["tolerance"]
+    assert row["reason"]
+    if difference is None:
+        pytest.skip(row["reason"])
+    if tolerance is None:
+        # Expected to differ, and it does: by more than any rounding.
+        assert difference > 1e-2
+    else:
+        assert difference <= tolerance
+    if tolerance == 0:
+        assert row["weight_difference"] == 0
+
+
+def test_the_bar_of_float32_is_one_in_a_hundred_thousand():
+    for row in RECORD["rows"]:
+        if row["model"] == "vit" and row["precision"] == "float32":
+            assert row["tolerance"] <= 1e-5
+
+
+def test_two_processes_are_worth_two_threads():
+    rates = {}
+    for row in RECORD["throughput"]:
+        assert 0 < row["lowest"] <= row["images_per_second"] <= row["highest"]
+        key = row["processes"], row["threads"]
+        rates[key] = row["images_per_second"]
+    assert tuple(rates) == throughput.WAYS
+    assert rates[2, 1] >= 0.9 * rates[1, 2]
+    precisions = [row["precision"] for row in RECORD["precision_throughput"]]
+    assert precisions == ["float32", "bfloat16"]
+
+
+def test_batchnorm_over_processes_is_not_for_a_cpu():
+    layer = nn.SyncBatchNorm(2)
+    with pytest.raises(ValueError, match="expected input tensor to be on"):
+        layer(torch.zeros(2, 2, 1, 1))
+
+
+def test_without_a_compiler_the_row_says_so(monkeypatch):
+    monkeypatch.setattr(agreement.engine, "compiler", lambda: None)
+    compiled = next(s for s in SETTINGS if s.compiled)
+    row, found = agreement.row(compiled, ([1.0], [1.0]))
+    assert row["loss_difference"] is row["weight_difference"] is None
+    assert "C++ compiler" in row["reason"] and not found
+    assert replace(compiled).setting == row["setting"]
+
+
+def test_the_table_has_a_line_a_row():
+    record = copy.deepcopy(RECORD)
+    record["rows"][1]["loss_difference"] = None
+    lines = scale.table(record).splitlines()
+    speeds = record["throughput"] + record["precision_throughput"]
+    assert len(lines) == 1 + len(record["rows"]) + len(speeds)
+    assert lines[2].split()[-3] == "-"
+
+
+def test_speeds_are_medians_with_their_ends():
+    found = [(5.0, 0.1), (1.0, 0.5), (2.0, 0.2)]
+    row = throughput._row(2, 1, "float32", found, images=100)
+    assert row["images_per_second"] == 2.0
+    assert (row["lowest"], row["highest"]) == (1.0, 5.0)
+    # Both processes count.
+    assert row["processor_milliseconds"] == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("--rounds 1", "at least 2, got 1"), ("--rounds x", "invalid int")],
+)
+def test_a_mistake_costs_one_line(capsys, words, said):
+    with pytest.raises(SystemExit) as end:
+        scale.main(words.split())
+    error = capsys.readouterr().err
+    assert end.value.code == 2 and said in error
+    assert error.startswith("labkd.scale: ") and error.count("\n") == 1
+
+
+def test_a_missing_record_names_its_command(tmp_path):
+    with pytest.raises(FileNotFoundError, match="python -m labkd.scale makes"):
+        scale.read(tmp_path)
