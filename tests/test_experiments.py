@@ -428,7 +428,7 @@ def test_two_processes_diverge_with_one_voice_and_nobody_hangs(tmp_path):
     launcher = "-m accelerate.commands.launch --multi_gpu --num_processes 2"
     launcher += " --num_machines 1 --mixed_precision no --dynamo_backend no"
     launcher += " --main_process_port 0"
-    wild = "learning_rate=1e30 optimizer=sgd clip_norm=0 training_images=100"
+    wild = "learning_rate=1e9 optimizer=sgd clip_norm=0 training_images=100"
     settings = [word for s in wild.split() for word in ("--set", s)]
     process = start_cold(
         tmp_path, "run", SCRATCH, *settings, launcher=launcher.split()
