@@ -7,7 +7,6 @@ goes on from it; records are written at the end and at once, so that an
 interrupted run leaves the old ones as they were.
 """
 
-import os
 import time
 from contextlib import nullcontext, suppress
 from dataclasses import asdict
@@ -18,17 +17,10 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import (
-    checkpoints,
-    engine,
-    examination,
-    outcomes,
-    records,
-    tensors,
-)
+from labkd import checkpoints, engine, examination, outcomes, records
 from labkd.building import build, some_of, split_of
 from labkd.checkpoints import claimed
-from labkd.files import reading
+from labkd.files import check_folder
 from labkd.launching import Run, tell, train
 from labkd.own_teacher import brings_teacher
 from labkd.pixels import Normalise, native_bfloat16, predict
@@ -56,20 +48,14 @@ def run(run: Run, *, trial: bool = False) -> dict:
     main = accelerator.is_main_process
     with claimed(run.file("lock")) if main else nullcontext():
         if main and not trial:
-            _check_folder(run.results)
+            # Before hours of training, and not after them.
+            check_folder(run.results)
         if run.log:
             _open_log(run, accelerator)
         record = _record(run, accelerator, trial, *seen)
     for log in accelerator.trackers:
         log.finish()
     return record
-
-
-def _check_folder(results: Path) -> None:
-    # Before hours of training, and not after them.
-    results.mkdir(parents=True, exist_ok=True)
-    if not os.access(results, os.W_OK | os.X_OK):
-        raise PermissionError(f"nothing can be written into {results}")
 
 
 def images_of(
@@ -233,16 +219,8 @@ def _teacher_model(
         with suppress(BlockingIOError):
             run(theirs)
     # They are wanted after the last epoch, and better missed before the first.
-    _answers(theirs)
+    outcomes.decided(theirs.file("logits.safetensors"))
     return outcomes.load_weights(weights, build(theirs.recipe, images))
-
-
-def _answers(teacher: Run) -> Tensor:
-    # To the test images: they tell how often a student agrees.
-    path = teacher.file("logits.safetensors")
-    kept = tensors.read(path)
-    with reading(path, "delete it to train the teacher anew"):
-        return kept["test"].argmax(1)
 
 
 def _judge(
@@ -262,19 +240,14 @@ def _judge(
         answers["validation"] = predict(model, images, normalise)
         _keep(run, model, answers)
     if run.recipe.teacher:
+        ours = answers["together"].argmax(1).cpu()
         if brings_teacher(run.recipe):
             answered = examination.answers(run.recipe, test_set, normalise)
             theirs = answered.argmax(1).cpu()
         else:
-            theirs = _answers(run.teacher())
-        ours = answers["together"].cpu()
-        if len(theirs) != len(ours):
-            raise ValueError(
-                f"{run.teacher().file('logits.safetensors')} answers to "
-                f"{len(theirs)} images, not to these {len(ours)}; delete it "
-                "to train the teacher anew"
-            )
-        same = theirs == ours.argmax(1)
+            path = run.teacher().file("logits.safetensors")
+            theirs = outcomes.decided(path, len(ours))
+        same = theirs == ours
         judged["agreement"] = same.double().mean().item()
     return judged
 

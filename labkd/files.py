@@ -64,6 +64,13 @@ def unwritable(path: Path, error: Exception) -> OSError:
     return OSError(f"{path} cannot be written: {reason}{advice}")
 
 
+def check_folder(folder: Path) -> None:
+    r"""Makes a folder; raises `OSError` when nothing can be written there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"nothing can be written into {folder}")
+
+
 def remove(path: Path) -> None:
     r"""Removes a file, if it is there, and what was to become it."""
     # Where nothing can be written, nothing can be removed that is not there.

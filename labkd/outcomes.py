@@ -111,6 +111,24 @@ def load_weights(path: Path, model: nn.Module) -> nn.Module:
     return model
 
 
+def decided(path: Path, count: int | None = None) -> Tensor:
+    r"""
+    The class that a model chose for each test image, from its kept logits.
+
+    * `path`: of what `keep` wrote
+    * `count`: how many images there are; any number if left out
+
+    Returns int64 of shape (images,). Raises `ValueError` when the file is
+    damaged, or of other images.
+    """
+    kept = tensors.read(path)
+    with reading(path, "delete it to train the model anew"):
+        chosen = kept["test"].argmax(dim=1)
+        if count not in (None, len(chosen)):
+            raise ValueError(f"of {len(chosen)} images, not of {count}")
+    return chosen
+
+
 def circumstances(device: torch.device, bfloat16: bool) -> dict:
     r"""The fields of a record that say where it was made, and with what."""
     return {

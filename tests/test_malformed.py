@@ -564,7 +564,7 @@ CASES = {
         "'y'",
     ),
     "folder with a nothing": (nothing, f"{ALONE} --folder a\0b", "null"),
-    "an option of two lines": (nothing, "run '--a\nb'", "--a b"),
+    "an option of two lines": (nothing, f"run {SCRATCH} '--a\nb'", "--a b"),
     "quotes": (nothing, 'run "\'"', "no recipe"),
     "a path for a name": (nothing, "run ../../x", "'../../x'"),
     "an option for a value": (nothing, "run --seed", "--seed"),

@@ -15,6 +15,7 @@ from labkd.mutual_learning import Cohort
 from labkd.outcomes import (
     answer,
     circumstances,
+    decided,
     evaluate,
     keep,
     load_weights,
@@ -146,6 +147,19 @@ def test_columns_of_a_larger_tensor_can_be_kept(tmp_path):
     path = tmp_path / "w.safetensors"
     keep(dict(zip("ab", both.chunk(2, dim=1), strict=True)), path)
     assert torch.equal(load_file(path)["b"], both[:, 3:].half())
+
+
+def test_decisions_are_read_from_logits_of_as_many_images(tmp_path):
+    path = tmp_path / "logits"
+    keep({"test": torch.eye(4)[[2, 0, 3]]}, path)
+    assert decided(path).tolist() == decided(path, 3).tolist() == [2, 0, 3]
+    with pytest.raises(
+        ValueError, match="logits is damaged.*3 images, not of"
+    ):
+        decided(path, 4)
+    keep({"validation": torch.eye(4)}, path)
+    with pytest.raises(ValueError, match="logits is damaged .'test'"):
+        decided(path)
 
 
 def test_weights_of_another_model_are_refused(tmp_path):
