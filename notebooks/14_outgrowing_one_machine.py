@@ -201,8 +201,9 @@ torch.testing.assert_close(after(parts=3), after(parts=1))  # 17, 17 and 16
 #     --nproc_per_node 8 -m labkd run soft-vit_from_resnet18-cifar10
 # ```
 #
-# or `accelerate launch`, with a file of settings. The traps, three of which
-# the output shows:
+# or `accelerate launch`, with a file of settings. With `--accumulate 4` each
+# share is seen in four parts, with `--precision bfloat16` computed so; the
+# record says what was done. The traps, three of which the output shows:
 #
 # - *Who writes?* Everybody, unless `is_main_process` is asked. A download goes
 #   under `main_process_first`.
@@ -211,7 +212,7 @@ torch.testing.assert_close(after(parts=3), after(parts=1))  # 17, 17 and 16
 # - *The uneven end.* 99 images in batches of 32: the last is filled up from
 #   the start. `gather` counts those images twice, `gather_for_metrics` once.
 # - *Alone and unaware.* Processes that were not connected train apart, and
-#   nothing fails. Look at `num_processes`; `labkd` puts it into the record.
+#   nothing fails. Look at `num_processes`.
 # - *Leaving.* Without `end_training` a process may abort at exit.
 
 
@@ -265,8 +266,7 @@ assert 2 == told["steps"] < told["gather_for_metrics"] == 99 < told["gather"]
 # Your own images are a folder a class. Every epoch each process wants its own
 # part, the parts disjoint and together everything, in a new order. So all
 # draw the same permutation, *from the seed and the epoch*, and each takes
-# every $R$-th, without a word between them. Forget `set_epoch`, and every
-# epoch has the same order.
+# every $R$-th. Forget `set_epoch`, and every epoch has the same order.
 #
 # A photograph has far more pixels than a network sees, and decoding it in
 # each epoch can take longer than learning from it. So resize once, to a
@@ -398,9 +398,8 @@ assert share > 0.5 and 2 < passes < 4
 # Shen and Xing ([2022](../docs/references.md#shen2022)) store crops with
 # compressed soft labels; Wu et al. ([2022](../docs/references.md#wu2022)) the
 # $k$ largest with a seed. Making the table asks about every view once, as a
-# training with a live teacher does: it pays from the second student on, be it
-# the second seed or the second rate. The cells have crops of digits, drawn
-# from a seed, and a teacher for them.
+# training with a live teacher does: it pays from the second student on. The
+# cells try it on digits.
 
 
 # %%
