@@ -150,6 +150,8 @@ def on_page_content(html, page, config, files):
     if page.file.src_uri.startswith("labkd/"):
         # Nor, of a function, what all of them have: arguments and the like.
         unsought = "<ul>", "<p>Returns ", "<p>Raises ", "<p>Yields "
+        # What begins with an underscore nobody else calls.
+        html = re.sub(r'(<h\d[^>]* id="_\w*")', r"\1 data-search-exclude", html)
     for tag in unsought:
         html = html.replace(tag, tag.replace(">", " data-search-exclude>"))
     # The corner of a table heads nothing.
