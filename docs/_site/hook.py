@@ -44,6 +44,7 @@ TAG = re.compile(r"<!-- (</?(?:div|section)[^>]*>) -->")
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
+PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Listings and formulas are most of what a page holds. They are put in last:
 # there is nothing in them to check, and search needs a formula's text only.
 LISTING = "<!-- listing -->"
@@ -151,7 +152,7 @@ def on_page_content(html, page, config, files):
         # Nor, of a function, what all of them have: arguments and the like.
         unsought = "<ul>", "<p>Returns ", "<p>Raises ", "<p>Yields "
         # What begins with an underscore nobody else calls.
-        html = re.sub(r'(<h\d[^>]* id="_\w*")', r"\1 data-search-exclude", html)
+        html = PRIVATE.sub(r"\1 data-search-exclude", html)
     for tag in unsought:
         html = html.replace(tag, tag.replace(">", " data-search-exclude>"))
     # The corner of a table heads nothing.
