@@ -38,7 +38,8 @@ LEARN = f"run {STUDENT} {SHADES}"
 ASK = f"targets {STUDENT} {SHADES}"
 ALONE = f"run {SCRATCH} {SHADES}"
 GO_ON = f"{ALONE} --seed 7"
-CIFAR = f"run {SCRATCH} --set dataset=cifar10 --set patch_size=8"
+CIFAR = f"run {SCRATCH} --set dataset=cifar10 --set patch_size=16"
+CIFAR += " --set epochs=1"
 FASHION = f"run {SCRATCH} --set dataset=fashion-mnist"
 
 

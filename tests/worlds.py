@@ -6,6 +6,7 @@ a second or two.
 """
 
 import contextlib
+import functools
 import io
 import os
 import resource
@@ -49,6 +50,7 @@ def jpeg(side=32, seed=0):
     return raw.getvalue()
 
 
+@functools.cache
 def members():
     r"""Name -> bytes of an archive: ten of each class to learn, two to ask."""
     return {
