@@ -5,6 +5,7 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
+import scale_table
 import torch
 from torch import nn
 
@@ -164,3 +165,17 @@ def test_a_mistake_costs_one_line(capsys, words, said):
 def test_a_missing_record_names_its_command(tmp_path):
     with pytest.raises(FileNotFoundError, match="python -m labkd.scale makes"):
         scale.read(tmp_path)
+
+
+def test_the_results_page_has_the_record():
+    lines = [line for line in scale_table.table().splitlines() if "|" in line]
+    ways = lines[lines.index(next(x for x in lines if "---" in x)) + 1 :]
+    assert len(ways) == len(RECORD["rows"])
+    for line, row in zip(ways, RECORD["rows"], strict=True):
+        cells = [cell.strip() for cell in line.strip("| ").split(" | ")]
+        assert cells[0] == row["setting"] and cells[4] == row["reason"]
+        assert float(cells[1]) == pytest.approx(row["loss_difference"], 0.05)
+        assert cells[3] == (
+            "none" if row["tolerance"] is None else f"{row['tolerance']:.2g}"
+        )
+    assert scale_table.table().count(" to ") >= len(RECORD["throughput"])

@@ -19,6 +19,7 @@ import listings
 import nbformat
 import policy
 import records_table
+import scale_table
 import sections
 import styles
 import usage
@@ -128,10 +129,9 @@ def on_page_markdown(markdown, page, config, files):
             if marker in markdown:
                 found = records.read_all(ROOT / "labkd" / "results")
                 markdown = markdown.replace(marker, written(found))
-        if library_table.MARKER in markdown:
-            markdown = markdown.replace(
-                library_table.MARKER, library_table.table()
-            )
+        for written in (library_table, scale_table):
+            if written.MARKER in markdown:
+                markdown = markdown.replace(written.MARKER, written.table())
         if sections.SNIPPET.search(markdown):
             beside = Path(page.file.abs_src_path).with_name("snippets")
             parts = sections.of_sheet(markdown, beside)
