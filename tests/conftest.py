@@ -5,6 +5,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,8 +23,9 @@ FLAGS = """--no-sandbox --disable-gpu --disable-quic --no-first-run
 
 def pytest_collection_modifyitems(items):
     r"""The longest files first, so that no worker ends with one of them."""
-    longest = ["test_notebooks.py", "test_browser.py"]
-    items.sort(key=lambda item: item.path.name not in longest)
+    longest = "notebooks other_notebooks experiments browser".split()
+    places = {f"test_{name}.py": place for place, name in enumerate(longest)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def build(folder, target, **environment):
@@ -55,6 +57,15 @@ def wheel_of(source):
     subprocess.run(command, cwd=source, check=True, capture_output=True)
     (wheel,) = source.glob("labkd-*.whl")
     return wheel
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory):
+    r"""The package as `pip install` leaves it, away from any checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    with zipfile.ZipFile(wheel_of(copy_of_the_package(folder))) as wheel:
+        wheel.extractall(folder / "site-packages")
+    return folder / "site-packages"
 
 
 def processor_seconds():

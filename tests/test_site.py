@@ -298,9 +298,15 @@ def test_records_are_shown_and_published(small_site):
         "seed": 3,
         "dataset": "cifar10",
         "source": "original",
+        "config": {},
+        "epochs": [],
         "test": {"accuracy": 0.8125, "nll": 0.5, "ece": 0.25, "brier": 0.125},
         "seconds": 3723.0,
         "device": "a|b",
+        "precision": "float32",
+        "versions": {},
+        "commit": "c",
+        "date": "2020-01-02",
         "command": "python -m labkd run teacher --seed 3",
     }
     folder = small_site / "labkd" / "results" / "teacher"

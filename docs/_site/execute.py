@@ -6,6 +6,8 @@ The .py is the source, the .ipynb is made from it: the same cells, with
 outputs, fixed ids and no times, so that running twice gives the same bytes.
 """
 
+import base64
+import io
 import os
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ import jupytext
 import nbformat
 from digest import code_digest
 from nbclient import NotebookClient
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 600
@@ -35,6 +38,7 @@ def execute(source: Path, folder: Path) -> nbformat.NotebookNode:
         if cell.cell_type == "code":
             printed = [o for o in cell.outputs if o.get("name") != "stderr"]
             cell.outputs = joined(printed)
+            lighten(cell.outputs)
     notebook.metadata.pop("language_info", None)
     notebook.metadata.labkd["digest"] = code_digest(notebook)
     return notebook
@@ -49,6 +53,22 @@ def joined(outputs: list) -> list:
         else:
             kept.append(out)
     return kept
+
+
+def lighten(outputs: list) -> None:
+    """Figures lose the transparency that they do not have: the same pixels."""
+    for data in (out.get("data", {}) for out in outputs):
+        if "image/png" in data:
+            raw = base64.b64decode(data["image/png"])
+            data["image/png"] = base64.b64encode(_opaque(raw)).decode()
+
+
+def _opaque(png: bytes) -> bytes:
+    image, written = Image.open(io.BytesIO(png)), io.BytesIO()
+    if image.mode == "RGBA" and image.getchannel("A").getextrema()[0] < 255:
+        return png
+    image.convert("RGB").save(written, "png", optimize=True)
+    return min(png, written.getvalue(), key=len)
 
 
 def paired(source: Path) -> nbformat.NotebookNode:

@@ -20,7 +20,9 @@ def find_browser():
 
 
 class Server(SimpleHTTPRequestHandler):
-    r"""Below /labkd/, texts compressed."""
+    r"""Below /labkd/, texts compressed, a connection kept for more."""
+
+    protocol_version = "HTTP/1.1"
 
     def translate_path(self, path):
         return super().translate_path(path.removeprefix("/labkd"))
