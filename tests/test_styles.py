@@ -27,6 +27,22 @@ def test_addresses_are_seen_from_the_new_place():
     assert places == sorted(places)
 
 
+def test_rules_for_what_no_page_has_are_left_out(site):
+    rules = {
+        ".tabbed-set{a:b}": "",
+        "p{c:d}.x .tabbed-set>p,[data-md-color-switching] *{e:f}": "p{c:d}",
+        "p,.tabbed-set:is(a,b),q:is(r,s){g:h}": "p,q:is(r,s){g:h}",
+        "@media print{.tabbed-set{a:b}p{c:d}}": "@media print{p{c:d}}",
+        ":is(a,b) p{c:d}": ":is(a,b) p{c:d}",
+    }
+    name = "assets/stylesheets/main.1a.min.css"
+    for text, expected in rules.items():
+        assert merged({name: text}).partition("\n")[2] == expected
+    # No page has tabs.
+    for path in site.folder.rglob("*.html"):
+        assert "tabbed-" not in path.read_text("utf-8"), path
+
+
 def test_the_parts_come_in_their_order_whatever_that_of_the_files():
     names = ["assets/labkd.js", *reversed(SHEETS), "assets/other.css"]
     assert parts_of(names) == list(SHEETS)

@@ -12,6 +12,11 @@ PARTS = (
     re.compile(r"assets/labkd\.css"),
 )
 RELATIVE = re.compile(r"url\((?![\"']?(?:data:|#|/|[a-z]+:))([\"']?)")
+RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+# Of the theme, for what no page has: tabs, and a moment without transitions
+# while colours switch. A change at the root makes a browser match what they
+# match, which is everything, anew.
+UNUSED = re.compile(r"\.tabbed-|\[data-md-color-switching\]")
 # Valid at the beginning of a file alone; maps lead to files that differ.
 DROPPED = re.compile(r'@charset "UTF-8";|/\*# sourceMappingURL=.*?\*/', re.S)
 
@@ -34,6 +39,15 @@ def merged(sheets: dict[str, str]) -> str:
     for name, text in sheets.items():
         folder = PurePosixPath(name).parent.relative_to(home).as_posix()
         prefix = "" if folder == "." else f"{folder}/"
-        text = DROPPED.sub("", text)
+        text = RULE.sub(_used, DROPPED.sub("", text))
         written.append(RELATIVE.sub(rf"url(\g<1>{prefix}", text))
     return "\n".join(written)
+
+
+def _used(rule: re.Match) -> str:
+    # Commas inside of :is() divide no selectors.
+    selectors = re.split(r",(?![^(]*\))", rule[1])
+    kept = [each for each in selectors if not UNUSED.search(each)]
+    if len(kept) == len(selectors):
+        return rule[0]
+    return f"{','.join(kept)}{{{rule[2]}}}" if kept else ""
