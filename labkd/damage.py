@@ -8,11 +8,11 @@ its own, if it was there from the start. Either is chosen on the validation
 images.
 """
 
-import json
 from pathlib import Path
 
 from labkd.comparisons import PairedDifference, paired_difference
 from labkd.figures import Html
+from labkd.files import read_made
 from labkd.lessons import LESSONS
 from labkd.records import RESULTS
 
@@ -41,10 +41,7 @@ def read(results: Path = RESULTS) -> dict:
 
     Raises `FileNotFoundError` with the command that makes it.
     """
-    path = path_of(results)
-    if not path.is_file():
-        raise FileNotFoundError(f"no record {path}; {COMMAND} makes it")
-    return json.loads(path.read_text("utf-8"))
+    return read_made(path_of(results), COMMAND)
 
 
 def chosen(trials: list[dict]) -> dict:

@@ -115,6 +115,17 @@ def out_of_memory(error: Exception) -> bool:
     return isinstance(error, MemoryError) or told
 
 
+def read_made(path: Path, command: str) -> dict:
+    r"""
+    A record that one command makes.
+
+    Raises `FileNotFoundError` with the command when it is not there.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no record {path}; {command} makes it")
+    return read_json(path)
+
+
 def read_json(path: Path) -> dict:
     r"""
     A dictionary from a JSON file.

@@ -10,7 +10,6 @@ cores of a CPU, whatever else the machine has.
 """
 
 import argparse
-import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import torch
 
 from labkd import agreement, engine, throughput
+from labkd.files import read_made
 from labkd.outcomes import circumstances
 from labkd.records import RESULTS, write_whole
 
@@ -35,10 +35,7 @@ def read(results: Path = RESULTS) -> dict:
 
     Raises `FileNotFoundError` with the command that makes it.
     """
-    path = path_of(results)
-    if not path.is_file():
-        raise FileNotFoundError(f"no record {path}; {COMMAND} makes it")
-    return json.loads(path.read_text("utf-8"))
+    return read_made(path_of(results), COMMAND)
 
 
 def table(record: dict) -> str:

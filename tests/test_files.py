@@ -8,7 +8,14 @@ import torch
 from worlds import contents, files_of_at_most
 
 from labkd import checkpoints, records, tensors
-from labkd.files import one_line, read_json, reading, remove, whole
+from labkd.files import (
+    one_line,
+    read_json,
+    read_made,
+    reading,
+    remove,
+    whole,
+)
 
 LARGE = torch.zeros(50_000)
 
@@ -159,3 +166,14 @@ def test_one_line_is_one_and_not_long():
     assert one_line(ValueError("a\n  b")) == "a b"
     assert one_line(KeyError()) == "KeyError"
     assert len(one_line(ValueError("ab " * 500))) == 300
+
+
+def test_a_record_that_is_missing_is_told_with_what_makes_it(tmp_path):
+    path = tmp_path / "a.json"
+    with pytest.raises(FileNotFoundError, match=r"a\.json; make it makes it"):
+        read_made(path, "make it")
+    path.write_text('{"b": 1}')
+    assert read_made(path, "make it") == {"b": 1}
+    path.write_text("[1")
+    with pytest.raises(ValueError, match=r"a\.json"):
+        read_made(path, "make it")

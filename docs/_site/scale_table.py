@@ -1,9 +1,8 @@
 """How far the ways to compute agree, as a table of the results page."""
 
-import json
-
 from records_table import rows
 
+from labkd.files import read_json
 from labkd.records import RESULTS
 
 MARKER = "<!-- scale -->"
@@ -14,7 +13,7 @@ HEAD = ("Way", "Losses, at most", "Weights, at most", "Tolerance", "Why")
 
 def table() -> str:
     """Markdown: a row a way, and what each number of processes does."""
-    record = json.loads(RECORD.read_text("utf-8"))
+    record = read_json(RECORD)
     lines = ['//// html | section[data-search-exclude=""]', ""]
     lines += rows(HEAD, map(_way, record["rows"]))
     speeds = "; ".join(map(_speed, record["throughput"]))
