@@ -6,15 +6,18 @@ import json
 import tokenize
 from pathlib import Path
 
+import nbformat
 import pytest
 import torch
 from annotate import annotate
 from checks import html_problems, notebook_problems, prose_problems
 from digest import code_digest
 from listings import FORMATTER, LEXER, plain
+from markdown import Markdown
+from plain_text import PlainText
 from pygments import highlight
 from pygments.lexers import PythonLexer
-from sections import folded, of_module, of_notebook
+from sections import folded, of_module, of_notebook, read_notebook
 from usage import used_by
 from whole_functions import whole_function
 
@@ -22,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     path for path in ROOT.glob("labkd/*.py") if path.name[0] != "_"
 )
+NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 EXAMPLE = '''\
 r"""
 # Title
@@ -303,9 +307,27 @@ def test_sound_prose_passes(text):
     assert not list(prose_problems(text))
 
 
-def test_tags_are_balanced_inside_out():
-    assert html_problems("<p><b>x</p>") == ["<b> is never closed"]
-    assert not html_problems("<p>a<br/>b</p>")
+@pytest.mark.parametrize(
+    "html, problems",
+    [
+        ("<p><b>x</p>", ["<b> is never closed"]),
+        ("<p>a<br/>b<hr></p>", []),
+        (
+            "<ul><li>x</ul></p>",
+            ["<li> is never closed", "</p> closes nothing"],
+        ),
+        ('<a title="1 > 0" href=x>y</A>', []),
+        ("<p>a < b, c <3</p>", []),
+        ("<!-- <div> --><script>'<b>'</script>", []),
+        ("<svg><path d='M0'/></svg>", []),
+        (
+            "<script>'</b>'",
+            ["</b> closes nothing", "<script> is never closed"],
+        ),
+    ],
+)
+def test_tags_are_balanced_inside_out(html, problems):
+    assert sorted(html_problems(html)) == sorted(problems)
 
 
 def test_mistakes_of_a_notebook_are_named_with_their_cell():
@@ -333,6 +355,30 @@ def test_the_digest_sees_code_and_nothing_else():
     assert len(digest) == 64 and json.dumps(digest)
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_is_read_as_nbformat_reads_it(path):
+    theirs = nbformat.read(path, as_version=4)
+    nbformat.validate(theirs)
+    assert read_notebook(path) == theirs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "plain\nwords, *emphasis*, `code`, a\\_b, &amp; <b>bold</b> &c.",
+        "two  \nlines, [a](b.md), [c][d], ![e](f.png), <g@h.i>\n\n[d]: i",
+        "| a | *b* |\n|---|---|\n| plain | `c` |\n| d_e_ | __f__ |",
+        "## A heading\n\n* one\n* *two*\n\n> three {: .class }\n",
+        "costs $5 and $x_i < 3$, and\n\n$$\na\n$$",
+    ],
+)
+def test_markdown_without_marks_needs_no_patterns(text):
+    extensions = ["tables", "attr_list", "pymdownx.arithmatex"]
+    theirs = Markdown(extensions=extensions).convert(text)
+    ours = Markdown(extensions=[*extensions, PlainText()]).convert(text)
+    assert ours == theirs
+
+
 @pytest.mark.parametrize("folder", ["labkd", "notebooks", "tests"])
 def test_the_quick_lexer_colours_as_pygments_does(folder):
     own = PythonLexer()
@@ -349,6 +395,9 @@ def test_the_quick_lexer_colours_as_pygments_does(folder):
         "@cache\ndef f(a: int = -1, *b, **c) -> list[str]: return a @ b",
         "match x:\n    case [1, _]: type = lazy; rb = Rb'x' + f'{y!r:>{n}}'",
         "class A(B): __slots__ = ()\nfrom . import a as b; yield from c",
+        'def f():\n  "a 1 {b}"\n  return "" + "c%s" % 12 + "d\'" + f"{\'e\'}"',
+        "if a:\n    match = 1\n    case, type = 2, 3\n    lazy\n  @b\n  r'c'",
+        'x1, 1x, 1_0, 1e5, 1j, 0b1, a[1:2], -1, \'1\', 1., b"2", "3""4"',
         "a != b; a is not None; lambda self: cls; x = '' \\\n  ''",
     ],
 )

@@ -8,6 +8,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import lru_cache
 from typing import NamedTuple
 
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -27,10 +28,16 @@ class Row(NamedTuple):
     name: str | None = None
 
 
+# A page is made of one module at a time.
+@lru_cache(maxsize=1)
+def parsed(source: str) -> ast.Module:
+    """A module's syntax tree, which nobody changes."""
+    return ast.parse(source)
+
+
 def annotate(source: str) -> list[Row]:
     """All lines of a module, in order, as rows."""
-    tree = ast.parse(source)
-    starts, docstrings, hidden = _landmarks(tree)
+    starts, docstrings, hidden = _landmarks(parsed(source))
     comments = _comments(source)
     rows = [_Draft("")]
     for number, line in enumerate(source.splitlines(), 1):

@@ -4,6 +4,7 @@ import os
 import re
 import tomllib
 from functools import cache
+from html import escape
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ import headline
 import jinja2
 import library_table
 import listings
-import nbformat
+import plain_text
 import policy
 import records_table
 import scale_table
@@ -41,14 +42,16 @@ WRITTEN = {
 # Where white space is text.
 LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
 # The template's tags, which Markdown was to leave alone.
-TAG = re.compile(r"<!-- (</?(?:div|section)[^>]*>) -->")
+TAG = re.compile(r"<!-- ((?:</?(?:div|section)[^>]*>)+) -->")
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
-# Listings and formulas are most of what a page holds. They are put in last:
-# there is nothing in them to check, and search needs a formula's text only.
+# Listings, formulas and what is copied are most of what a page holds. They are
+# put in last: there is nothing in them to check, and search needs a formula's
+# text only.
 LISTING = "<!-- listing -->"
+COPY = 'class="copy-whole"'
 # Versions of what made the page: nobody's business, on every page.
 GENERATOR = re.compile(r'<meta name="generator"[^>]*>')
 
@@ -72,6 +75,7 @@ def on_config(config):
         owner, _, name = config.repo_name.partition("/")
         pages = f"https://{owner.lower()}.github.io/{name}/"
         config.site_url = os.environ.get("SITE_URL") or pages
+    config.markdown_extensions.append(plain_text.PlainText())
     if not formulas.DIST.is_dir():
         raise PluginError(
             "KaTeX is not installed: run `make site`, or "
@@ -83,7 +87,7 @@ def on_config(config):
 def on_files(files, config):
     """Adds chapters, modules, figures, records and KaTeX's files."""
     notebooks = {
-        path: nbformat.read(path, as_version=4)
+        path: sections.read_notebook(path)
         for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
     }
     _refuse(
@@ -191,12 +195,21 @@ def on_page_context(context, page, config, nav):
     """The search has read the page by now: the rest is put in."""
     content = formulas.put_back(page.content, page.formulas)
     parts = getattr(page.file, "parts", ())
-    code = (code for p in parts for row in p.rows for code in row.code)
+    code = (c for part in parts for row in part.rows for c in row.code)
     made = [listings.listing(c.source, c.numbers) for c in code if c.source]
-    if content.count(LISTING) != len(made):
-        raise PluginError(f"{page.file.src_uri}: a listing has lost its place")
-    texts = iter(made)
-    content = re.sub(LISTING, lambda match: next(texts), content)
+    copied = [
+        f'{COPY} data-clipboard-text="{_attribute(part.whole)}"'
+        for part in parts
+        if part.whole and part.name
+    ]
+    for mark, texts in ((LISTING, made), (COPY, copied)):
+        pieces = content.split(mark)
+        if len(pieces) != len(texts) + 1:
+            raise PluginError(
+                f"{page.file.src_uri}: {mark} is expected {len(texts)} times, "
+                f"found {len(pieces) - 1}"
+            )
+        content = "".join(chain(*zip(pieces, [*texts, ""], strict=True)))
     page.content = re.sub(' data-search-exclude(="")?', "", content)
     return context
 
@@ -281,6 +294,12 @@ def _page_of(path: Path, front: dict, parts, config) -> list[File]:
     page.edit_uri = f"../{uri}"
     beside = f"{path.parent.name}/{path.stem}/{path.name}"
     return [page, File.generated(config, beside, abs_src_path=str(path))]
+
+
+def _attribute(text: str) -> str:
+    """As the value of an attribute, line breaks included."""
+    text = escape(text, quote=False).replace('"', "&quot;")
+    return text.replace("\n", "&#10;")
 
 
 def _plain(prose: str) -> str:

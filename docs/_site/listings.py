@@ -7,7 +7,7 @@ import re
 from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
-from pygments.token import Name
+from pygments.token import Name, Number, String
 
 # Names, spaces and punctuation have the colour of the text anyway; without
 # their tags a page is a tenth smaller.
@@ -23,13 +23,22 @@ WORD = r"[^\W\d]\w*(?![\w\"'])"
 UNCOLOURED = (
     rf"(?:(?<=\.)(?!(?:{KEYWORDS}|__\w+)\b){WORD}"
     rf"|(?<![\w.])(?!(?:{NAMED}|__\w+)\b){WORD}"
+    r"|\n *(?! |[rRuUbB]?[\"'@\\]|(?:case|lazy|match|type)\b)"
     r"|(?<=\S) +|\.(?!\d)|[]{}:(),;[~+/*%=<>&^|-]|!=)+"
 )
+# Strings and numbers that hold nothing but themselves, each as one token too.
+PLAIN_STRING = r'"[^"\\{}%\n]+"'
+PLAIN_NUMBER = r"(?<![\w.])\d+(?![\w.])"
 
 
 class _Lexer(PythonLexer):
     tokens = PythonLexer.tokens | {
-        "root": [(UNCOLOURED, Name), *PythonLexer.tokens["root"]]
+        "root": [
+            (UNCOLOURED, Name),
+            (PLAIN_STRING, String.Double),
+            (PLAIN_NUMBER, Number.Integer),
+            *PythonLexer.tokens["root"],
+        ]
     }
 
 

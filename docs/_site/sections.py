@@ -6,6 +6,7 @@ Nothing here knows of MkDocs.
 
 import base64
 import hashlib
+import json
 import re
 import struct
 from dataclasses import dataclass, field
@@ -72,6 +73,24 @@ class Section:
         """Its class: a section without code has a column of its own."""
         pairs = any(row.code for row in self.rows)
         return "columns" if pairs else "alone"
+
+
+def read_notebook(path: Path) -> dict:
+    """A chapter, with the lines of each text joined.
+
+    nbformat checks a notebook when it is executed and in the tests; to do so
+    at each build takes it a third of a second.
+    """
+    notebook = json.loads(path.read_text("utf-8"))
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"])
+        for out in cell.get("outputs", ()):
+            if "text" in out:
+                out["text"] = "".join(out["text"])
+            for kind, data in out.get("data", {}).items():
+                if not kind.endswith("json"):
+                    out["data"][kind] = "".join(data)
+    return notebook
 
 
 def of_notebook(notebook: dict) -> list[Section]:

@@ -9,7 +9,7 @@ import ast
 from functools import lru_cache
 from itertools import pairwise
 
-DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+from annotate import DEFINITIONS, parsed
 
 
 def whole_function(source: str, name: str) -> str:
@@ -18,7 +18,7 @@ def whole_function(source: str, name: str) -> str:
     Empty when the function depends on where its file lies: a copy of it
     would look for that file in vain.
     """
-    statements, binds, uses = _parsed(source)
+    statements, binds, uses = _names(source)
     wanted, needed = {name}, set()
     while wanted:
         word = wanted.pop()
@@ -36,34 +36,27 @@ def whole_function(source: str, name: str) -> str:
 
 # A page asks for each function of one module in turn.
 @lru_cache(maxsize=1)
-def _parsed(source: str):
+def _names(source: str):
     """The statements of a module, the names each binds, those it uses."""
-    statements = ast.parse(source).body
-    binds = [_bound(statement) for statement in statements]
-    uses = [_used(statement) for statement in statements]
+    statements = parsed(source).body
+    binds, uses = zip(*map(_bound_and_used, statements), strict=True)
     return statements, binds, uses
 
 
-def _bound(statement: ast.stmt) -> set[str]:
-    if isinstance(statement, DEFINITIONS):
-        return {statement.name}
-    names = set()
+def _bound_and_used(statement: ast.stmt) -> tuple[set[str], set[str]]:
+    bound, used = set(), set()
     for node in ast.walk(statement):
-        if isinstance(node, ast.alias):
-            names.add((node.asname or node.name).partition(".")[0])
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
+        if isinstance(node, ast.Name):
+            found = used if isinstance(node.ctx, ast.Load) else bound
+            found.add(node.id)
+        elif isinstance(node, ast.alias):
+            bound.add((node.asname or node.name).partition(".")[0])
         elif isinstance(node, DEFINITIONS):
-            names.add(node.name)
-    return names
-
-
-def _used(statement: ast.stmt) -> set[str]:
-    return {
-        node.id
-        for node in ast.walk(statement)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
+            bound.add(node.name)
+    # What a function binds inside itself is its own.
+    if isinstance(statement, DEFINITIONS):
+        bound = {statement.name}
+    return bound, used
 
 
 def _join(lines: list[str], statements: list[ast.stmt]) -> str:
