@@ -20,7 +20,7 @@ from pathlib import Path
 from labkd import records, voices
 from labkd.arms import RECIPES, SIZES
 from labkd.files import one_line, out_of_memory
-from labkd.recipes import change
+from labkd.settings import change
 
 # EX_TEMPFAIL of sysexits.h: try again later.
 PAUSED = 75
@@ -122,7 +122,7 @@ def _add(verb, name, kind, default, shown, meaning) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     shipped = records.RESULTS
-    own = records.grid_path(options.name, options.size, options.results)
+    own = records.grid_for(options.name, options.size, options.results)
     results = options.results if own.is_file() else shipped
     recipe = records.tuned(options.name, options.size, results)
     changed = change(recipe, options.set)

@@ -8,6 +8,7 @@ nothing else: same images, same budget, same grid of learning rates."""
 
 from dataclasses import replace
 
+from labkd import sweeps
 from labkd.cnn_arms import CNN_RECIPES, CNN_WANTED
 from labkd.recipes import Recipe
 
@@ -104,6 +105,10 @@ _REHEARSAL = replace(
     seeds=2,
 )
 
+_ARM_SOFT = _arm(**_SOFT, **_FROM_RESNET18)
+# Away from the central comparison, on all sides of it.
+_AWAY = sweeps.recipes(_SCRATCH, _ARM_SOFT)
+
 RECIPES = {
     "teacher-resnet18-cifar10": {
         "laptop": _TEACHER,
@@ -111,7 +116,7 @@ RECIPES = {
         "full": replace(_WIDE, epochs=60),
     },
     "scratch-vit-cifar10": _arm(baseline=""),
-    "soft-vit_from_resnet18-cifar10": _arm(**_SOFT, **_FROM_RESNET18),
+    "soft-vit_from_resnet18-cifar10": _ARM_SOFT,
     "argmax-vit_from_resnet18-cifar10": _arm(
         objective="argmax", teacher_weight=0.5, **_FROM_RESNET18
     ),
@@ -168,6 +173,7 @@ RECIPES = {
         )
     },
     **CNN_RECIPES,
+    **_AWAY,
 }
 
 # In which order their records are made. Arms that stand together are recorded
@@ -186,6 +192,7 @@ WANTED = (
     *CNN_WANTED,
     ("teacher-resnet18-digits",),
     ("scratch-vit-digits", "soft-vit_from_resnet18-digits"),
+    *sweeps.wanted(),
 )
 
 

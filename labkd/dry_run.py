@@ -60,13 +60,14 @@ def rehearse(run: Run) -> dict[str, float]:
     _steps(run, accelerator, images, normalise, clock)
     model = build(run.recipe, images)
     answer = _seconds_an_answer(model, splits["validation"], normalise, device)
-    epoch = clock.seconds() * len(images) + answer * len(splits["validation"])
+    shown = len(images) * run.recipe.repeats
+    epoch = clock.seconds() * shown + answer * len(splits["validation"])
     epochs = run.recipe.epochs
     return {
         "images": len(images),
         **{split: len(found) for split, found in splits.items()},
         "parameters": weight(model)["parameters"],
-        "step": clock.seconds() * min(run.recipe.batch_size, len(images)),
+        "step": clock.seconds() * min(run.recipe.batch_size, shown),
         "epoch": epoch,
         "run": epochs * epoch + answer * len(splits["test"]),
         "memory": _peak_memory(device),

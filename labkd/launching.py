@@ -111,6 +111,7 @@ def train(
     """
     recipe, path = run.recipe, run.file("checkpoint")
     device = accelerator.device
+    images, teacher = _again(images, teacher, recipe.repeats)
     _check_shares(recipe, accelerator, len(images), run.accumulation)
     validation = split_of(recipe, "validation").to(device)
     torch.manual_seed(run.seed)
@@ -173,6 +174,19 @@ def train(
         tell(accelerator, _report(run, kept))
         _stop_in_time(run, kept, accelerator)
     return model, kept | {"compiled": compiled}
+
+
+def _again(
+    images: ImageSet, teacher: Teacher, repeats: int
+) -> tuple[ImageSet, Teacher]:
+    # The teacher knows each image by its first place.
+    if repeats == 1:
+        return images, teacher
+    count, device = len(images), images.labels.device
+    places = torch.arange(count * repeats, device=device) % count
+    return images.take(places), lambda pixels, indices, views: teacher(
+        pixels, indices % count, views
+    )
 
 
 def _check_shares(

@@ -78,11 +78,12 @@ def _stages(
         results=results,
         folder=folder,
     )
-    grid = records.grid_path(name, size, results)
+    grid = records.grid_for(name, size, results)
+    is_tuned = bool(recipe.learning_rates or recipe.tuned_as)
     finished = [
         records.path_of(name, size, seed, results)
         for seed in range(recipe.seeds)
-    ] + [grid] * bool(recipe.learning_rates)
+    ] + [grid] * is_tuned
     if all(file.is_file() for file in finished):
         return []
     trials = [
@@ -91,7 +92,7 @@ def _stages(
         if not grid.is_file()
     ]
     teacher, table = _teacher(run) if recipe.teacher else ([], ())
-    ready = table + ((grid,) if recipe.learning_rates else ())
+    ready = table + ((grid,) if is_tuned else ())
     return [
         teacher,
         [

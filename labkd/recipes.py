@@ -5,14 +5,14 @@ A recipe is everything about a run that could change its result, except the
 seed: data, model, budget, optimizer, and what the student learns from. It is
 frozen. What was decided before the first run stands in it too: how many
 seeds, from which learning rates, against which other recipe. The recipes of
-the course are in [`arms`](../labkd/arms.py); records hold the recipe they
+the course are in [`arms`](../labkd/arms.py), and `--set` changes
+[one of their settings](../labkd/settings.py); records hold the recipe they
 were made with, and a test compares the two.
 """
 
 import hashlib
 import json
-import math
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 # Objectives that ask a teacher, and those that need none.
 TAUGHT = ("soft", "argmax", "token")
@@ -21,9 +21,7 @@ OBJECTIVES = ("cross-entropy", *TAUGHT, *MUTUAL, "virtual")
 # How pixels may be normalised for a teacher of one's own.
 PIXELS = ("student", "imagenet", "unit", "half")
 # What was planned about the runs, and changes none of them.
-PLAN = ("learning_rates", "seeds", "baseline")
-# Beyond these, products of some are no longer the machine's integers.
-LARGEST, WIDEST = 10**9, 10**4
+PLAN = ("learning_rates", "tuned_as", "seeds", "baseline")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +41,7 @@ class Recipe:
     * `patch_size`, `depth`, `heads`, `mlp_ratio`, `distillation_token`,
       `drop_path`: as `VisionTransformer` takes them; `vit` alone uses them
     * `epochs`, `batch_size`: the budget
+    * `repeats`: an epoch shows every image so many times
     * `optimizer`: `sgd`, with Nesterov's momentum, or `adamw`
     * `learning_rate`: the peak, reached after a quarter of the steps
     * `annealing`: `linear` or `cos`, up to the peak and down to zero
@@ -61,6 +60,7 @@ class Recipe:
       takes them
     * `mixup`: blend images in pairs, the same for teacher and student
     * `learning_rates`: the grid, judged on the validation split
+    * `tuned_as`: the recipe whose grid chose the rate, when not its own
     * `seeds`: how many runs are recorded, paired across recipes by seed
     * `baseline`: the recipe that this one is compared with, by the paired
       difference of test accuracies and its 95 % interval
@@ -77,6 +77,7 @@ class Recipe:
     padding: int = 4
     training_images: int = 0
     image_size: int = 0
+    repeats: int = 1
     patch_size: int = 4
     depth: int = 6
     heads: int = 4
@@ -98,108 +99,9 @@ class Recipe:
     smooth_teacher: bool = False
     mixup: bool = False
     learning_rates: tuple[float, ...] = ()
+    tuned_as: str = ""
     seeds: int = 1
     baseline: str = ""
-
-
-def change(recipe: Recipe, settings: list[str]) -> Recipe:
-    r"""
-    A recipe with some fields set anew.
-
-    * `settings`: strings `key=value`, such as `epochs=2`
-
-    Raises `ValueError` for a key that cannot be set, a value of another type
-    or fields that contradict each other.
-    """
-    types = {f.name: f.type for f in fields(recipe) if f.name not in PLAN}
-    changes = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or key not in types:
-            raise ValueError(
-                f"expected key=value with a key of {', '.join(types)}, "
-                f"got {setting!r}"
-            )
-        changes[key] = _parse(key, types[key], value)
-    changed = replace(recipe, **changes)
-    check(changed)
-    return changed
-
-
-def check(recipe: Recipe) -> None:
-    r"""Raises `ValueError` for a recipe that cannot be run."""
-    positive = (
-        *("width", "epochs", "batch_size", "patch_size", "depth"),
-        *("heads", "seeds", "shrink", "cohort"),
-    )
-    shares = ("momentum", "drop_path", "teacher_weight", "correct_probability")
-    sizes = (
-        *("width", "depth", "heads", "mlp_ratio", "patch_size", "shrink"),
-        *("padding", "cohort"),
-    )
-    for key, value in asdict(recipe).items():
-        if not isinstance(value, int | float):
-            continue
-        least = 1 if key in positive else 0
-        if not least <= value < math.inf:
-            raise ValueError(
-                f"{key} must be finite and at least {least}, got {value}"
-            )
-        most = WIDEST if key in sizes else LARGEST
-        if value > most:
-            raise ValueError(f"{key} must be at most {most}, got {value}")
-        if key in shares and value > 1:
-            raise ValueError(f"{key} must be at most 1, got {value}")
-    choices = {
-        "optimizer": ("sgd", "adamw"),
-        "annealing": ("linear", "cos"),
-        "objective": OBJECTIVES,
-        "teacher_pixels": PIXELS,
-    }
-    for key, allowed in choices.items():
-        if getattr(recipe, key) not in allowed:
-            raise ValueError(
-                f"{key} must be one of {', '.join(allowed)}, got "
-                f"{getattr(recipe, key)!r}"
-            )
-    _check_objective(recipe)
-
-
-def _check_objective(recipe: Recipe) -> None:
-    own = recipe.teacher_weights or recipe.teacher_pixels != "student"
-    if own and ":" not in recipe.teacher:
-        raise ValueError(
-            "teacher_weights and teacher_pixels are for a teacher of your "
-            f"own, module:callable, got teacher {recipe.teacher!r}"
-        )
-    objective, token = recipe.objective, recipe.distillation_token
-    if (objective in TAUGHT) != bool(recipe.teacher):
-        raise ValueError(
-            f"objective {objective!r} does not go with teacher "
-            f"{recipe.teacher!r}"
-        )
-    if token and recipe.architecture != "vit":
-        raise ValueError(f"{recipe.architecture} has no distillation token")
-    if objective == "token" and not token:
-        raise ValueError("objective 'token' needs distillation_token=true")
-    if objective not in ("token", "cross-entropy") and token:
-        raise ValueError(
-            f"objective {objective!r} is for one head, not for two: it needs "
-            "distillation_token=false"
-        )
-    if (objective in MUTUAL) != (recipe.cohort > 1):
-        raise ValueError(
-            f"objective {objective!r} does not go with cohort={recipe.cohort}"
-        )
-    if objective in ("soft", "virtual") and not recipe.temperature:
-        raise ValueError("temperature must be above 0, got 0.0")
-    # The labels of a blend are nobody's: only a teacher can be asked.
-    if recipe.mixup and (not recipe.teacher or recipe.teacher_weight < 1):
-        raise ValueError(
-            "mixup=true needs a teacher and teacher_weight=1, got "
-            f"teacher {recipe.teacher!r} and "
-            f"teacher_weight={recipe.teacher_weight}"
-        )
 
 
 def digest(recipe: Recipe) -> str:
@@ -221,14 +123,3 @@ def essentials(recipe: Recipe) -> dict:
         if getattr(recipe, field.name) != field.default
         and field.name not in PLAN
     }
-
-
-def _parse(key: str, kind: type, value: str) -> object:
-    try:
-        if kind is bool:
-            return {"true": True, "false": False}[value.lower()]
-        return kind(value)
-    except (KeyError, ValueError):
-        raise ValueError(
-            f"{key} must be of type {kind.__name__}, got {value!r}"
-        ) from None

@@ -84,13 +84,22 @@ def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:
     return Path(results) / recipe / f"{size}-grid.json"
 
 
+def grid_for(recipe: str, size: str, results: Path = RESULTS) -> Path:
+    r"""
+    The grid that chooses a recipe's rate: its own, or that of `tuned_as`.
+
+    Raises `ValueError` for a name or a size that does not exist.
+    """
+    return grid_path(find(recipe, size).tuned_as or recipe, size, results)
+
+
 def tuned(recipe: str, size: str, results: Path = RESULTS) -> Recipe:
     r"""
     A recipe with the learning rate that its grid chose, if it was recorded.
 
     Raises `ValueError` for a name or a size that does not exist.
     """
-    path = grid_path(recipe, size, results)
+    path = grid_for(recipe, size, results)
     if not path.is_file():
         return find(recipe, size)
     grid = read_json(path)

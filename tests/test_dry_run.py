@@ -15,7 +15,7 @@ from labkd.data import load
 from labkd.dry_run import rehearse
 from labkd.launching import Run
 from labkd.pixels import Normalise
-from labkd.recipes import change
+from labkd.settings import change
 
 SOFT = "soft-vit_from_resnet18-digits"
 SCRATCH = "scratch-vit-digits"

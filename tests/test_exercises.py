@@ -12,8 +12,8 @@ import nbformat
 import pytest
 
 from labkd.__main__ import _parser
-from labkd.recipes import change
 from labkd.records import tuned
+from labkd.settings import change
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

@@ -19,7 +19,7 @@ from labkd.data import load
 from labkd.launching import Run, tell, train
 from labkd.outcomes import evaluate
 from labkd.pixels import Normalise, predict
-from labkd.recipes import change
+from labkd.settings import change
 from labkd.teachers import nobody
 
 SCRATCH = "scratch-vit-digits"

@@ -16,7 +16,8 @@ from torch import nn
 from labkd.arms import find
 from labkd.own_teacher import load_weights, make
 from labkd.pixels import Normalise
-from labkd.recipes import change, check, digest
+from labkd.recipes import digest
+from labkd.settings import change, check
 
 ROOT = Path(__file__).resolve().parents[1]
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")

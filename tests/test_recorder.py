@@ -16,8 +16,8 @@ from labkd.__main__ import PAUSED, main
 from labkd.arms import find
 from labkd.launching import Run
 from labkd.plans import TRIAL_SEED, Job
-from labkd.recipes import change
 from labkd.recorder import record
+from labkd.settings import change
 
 TEACHER = "teacher-resnet18-digits"
 SCRATCH = "scratch-vit-digits"

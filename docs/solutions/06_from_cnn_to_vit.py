@@ -10,8 +10,8 @@ from torch import nn
 from labkd.building import optimizer_of
 from labkd.comparisons import paired_difference
 from labkd.data import load
-from labkd.recipes import change
 from labkd.records import tuned
+from labkd.settings import change
 from labkd.soft_targets import kl_divergence, soften
 from labkd.views import apply_views, draw_views, every_view
 

@@ -13,7 +13,7 @@ from scipy.stats import nct, t
 from labkd import records
 from labkd.arms import find
 from labkd.comparisons import arms
-from labkd.recipes import change
+from labkd.settings import change
 
 HERE = Path(__file__).parents[1]
 SHEET = (HERE / "10_a_project.md").read_text("utf-8")

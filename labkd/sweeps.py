@@ -1,0 +1,163 @@
+r"""
+# What the gain depends on
+
+One comparison is one point. These recipes move it along four axes, one at a
+time, and leave the rest as the [arms](../labkd/arms.py) of chapter 6 have it:
+
+- **images**: how many the student has. Fewer are shown more often, so that
+  every student takes as many steps, and what differs is what it has seen. The
+  teacher is the same all along: the fewer labels its student has, the more of
+  what it knows comes from others.
+- **epochs**: how long the student trains, from the first rise of the learning
+  rate to its fall.
+- **temperature** and **teacher weight** of the soft labels.
+
+A student with labels alone stands at every point of the first two axes. Each
+arm keeps the learning rate that its grid chose where the axes meet.
+"""
+
+from dataclasses import dataclass, replace
+
+from labkd.recipes import Recipe
+
+SCRATCH = "scratch-vit-cifar10"
+SOFT = "soft-vit_from_resnet18-cifar10"
+# What 0, for all, stands for.
+TRAINING_IMAGES = 45_000
+# By size: the students along an axis, in its order. `vit` is where they meet.
+STUDENTS = {
+    "training_images": {
+        # Half as long as chapter 6: a laptop has them in an hour or two.
+        "laptop": ("vit_1000", "vit_2500", "vit_half_epochs"),
+        "full": ("vit_1000", "vit_5000", "vit_10000", "vit"),
+    },
+    "epochs": {
+        "laptop": ("vit_quarter_epochs", "vit_half_epochs", "vit"),
+        "full": (
+            *("vit_half_epochs", "vit"),
+            *("vit_double_epochs", "vit_fivefold_epochs"),
+        ),
+    },
+}
+# What changes, of both arms. Along the first axis, images times repeats times
+# epochs stay the same.
+# In the order of recording: where the laptop's axes cross comes first.
+BUDGETS = {
+    "vit_half_epochs": {"laptop": {"epochs": 10}, "full": {"epochs": 30}},
+    "vit_1000": {
+        "laptop": {"training_images": 1_000, "repeats": 10, "epochs": 10},
+        "full": {"training_images": 1_000, "repeats": 45},
+    },
+    "vit_quarter_epochs": {"laptop": {"epochs": 5}},
+    "vit_2500": {
+        "laptop": {"training_images": 2_500, "repeats": 4, "epochs": 10}
+    },
+    "vit_5000": {"full": {"training_images": 5_000, "repeats": 9}},
+    "vit_10000": {
+        "full": {"training_images": 10_000, "repeats": 9, "epochs": 30}
+    },
+    "vit_double_epochs": {"full": {"epochs": 120}},
+    "vit_fivefold_epochs": {"full": {"epochs": 300}},
+}
+# Around T = 3 and a weight of 0.9, one of them at a time.
+SOFTNESS = {
+    "soft_t1": {"temperature": 1.0},
+    "soft_t2": {"temperature": 2.0},
+    "soft_t6": {"temperature": 6.0},
+    "soft_t12": {"temperature": 12.0},
+    "soft_w30": {"teacher_weight": 0.3},
+    "soft_w60": {"teacher_weight": 0.6},
+    "soft_w100": {"teacher_weight": 1.0},
+}
+# A laptop turns these two at half the length as well.
+TURNED = {"laptop": "vit_half_epochs", "full": "vit"}
+TURNS = {
+    "temperature": ("soft_t1", "soft_t2", "soft", "soft_t6", "soft_t12"),
+    "teacher_weight": ("soft_w30", "soft_w60", "soft", "soft_w100"),
+}
+
+
+@dataclass(frozen=True)
+class Point:
+    r"""
+    Where an axis is read: the arm with soft labels and the one without.
+
+    * `value`: of the axis; images are counted, all of them too
+    * `soft`, `scratch`: the names of the two recipes
+    """
+
+    value: float
+    soft: str
+    scratch: str
+
+
+def recipes(
+    scratch: dict[str, Recipe], soft: dict[str, Recipe]
+) -> dict[str, dict[str, Recipe]]:
+    r"""
+    The recipes away from where the axes meet, by name and size.
+
+    * `scratch`, `soft`: the two arms where they meet, by size
+    """
+    found = {}
+    for student, sizes in BUDGETS.items():
+        alone, taught = f"scratch-{student}-cifar10", _soft("soft", student)
+        for size, budget in sizes.items():
+            found.setdefault(alone, {})[size] = _away(
+                scratch[size], SCRATCH, **budget
+            )
+            found.setdefault(taught, {})[size] = _away(
+                soft[size], SOFT, **budget, baseline=alone
+            )
+    for method, changed in SOFTNESS.items():
+        for size, student in TURNED.items():
+            name = _soft(method, student)
+            middle = {SOFT: soft, **found}[_soft("soft", student)][size]
+            # To choose between them is what validation images are for.
+            found[name] = {size: _away(middle, SOFT, **changed, seeds=3)}
+    return found
+
+
+def points(
+    axis: str, size: str, recipes: dict[str, dict[str, Recipe]]
+) -> list[Point]:
+    r"""
+    An axis in its order, with the recipes of its points.
+
+    * `axis`: `training_images`, `epochs`, `temperature` or `teacher_weight`
+    * `size`: `laptop` or `full`
+    * `recipes`: all, by name and size
+
+    Raises `KeyError` for an axis or a size that does not exist.
+    """
+    if axis in TURNS:
+        student = TURNED[size]
+        names = [_soft(method, student) for method in TURNS[axis]]
+    else:
+        names = [_soft("soft", each) for each in STUDENTS[axis][size]]
+    found = [(name, recipes[name][size]) for name in names]
+    return [
+        Point(getattr(recipe, axis) or TRAINING_IMAGES, name, recipe.baseline)
+        for name, recipe in found
+    ]
+
+
+def wanted() -> list[tuple[str, ...]]:
+    r"""The names of the recipes in groups that are recorded together."""
+    pairs = [
+        (f"scratch-{student}-cifar10", _soft("soft", student))
+        for student in BUDGETS
+    ]
+    turned = [
+        tuple(_soft(method, student) for method in SOFTNESS)
+        for student in TURNED.values()
+    ]
+    return [*pairs, *turned]
+
+
+def _soft(method: str, student: str) -> str:
+    return f"{method}-{student}_from_resnet18-cifar10"
+
+
+def _away(recipe: Recipe, met: str, **changed: object) -> Recipe:
+    return replace(recipe, learning_rates=(), tuned_as=met, **changed)
