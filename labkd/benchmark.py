@@ -2,7 +2,7 @@ r"""
 # How fast the loop is
 
 `python -m labkd.benchmark` measures what the design of the
-[loop](../labkd/training.py) is worth on the machine that it runs on: three
+[loop](../labkd/training.py) is worth on the machine that it runs on: four
 ratios, each of images a second.
 
 - **ours / customary**: our loop, and the [customary](../labkd/customary.py)
@@ -12,6 +12,8 @@ ratios, each of images a second.
   teacher's logits; both train the student of the course. The ratio is the
   time of a step that learns from the table, in units of a step that learns
   from labels.
+- **labels / live**: the same with a teacher that is asked in every step, the
+  ResNet-18 of the course.
 - **ours / bare**: our loop, and nothing but forward, backward and optimizer
   step of ResNet-20, again and again on one batch. The ratio is the share of
   the time that goes into learning, not into bringing images.
@@ -23,12 +25,14 @@ other way about. What is printed is the median of the ratios of such pairs,
 with the lowest and the highest. The images are those of CIFAR-10 where they
 are at hand, else random bytes, which take as long. `--compile` compiles our
 model and the student's, as long runs on a GPU do; `--json FILE` keeps all of
-it.
+it. The [page of benchmarks](../docs/benchmarks.md) shows what is kept as
+`labkd/results/benchmark/<size>.json`.
 """
 
 import argparse
 import json
 import math
+import shlex
 import statistics
 import sys
 import time
@@ -38,12 +42,15 @@ from pathlib import Path
 
 import torch
 
+from labkd.arms import find
 from labkd.building import build
 from labkd.outcomes import circumstances
 from labkd.pixels import Normalise, native_bfloat16
 from labkd.rounds import Bench, bare, customary, images_for, ours, resnet20
-from labkd.teachers import recorded
+from labkd.teachers import live, recorded
 from labkd.views import every_view
+
+PROGRAM = "labkd.benchmark"
 
 
 def compare(sides: dict[str, Callable[[], float]], seconds: float) -> dict:
@@ -80,7 +87,7 @@ def compare(sides: dict[str, Callable[[], float]], seconds: float) -> dict:
 
 
 def pairs_of(bench: Bench) -> Iterator[dict[str, Callable[[], float]]]:
-    r"""The three pairs of sides, ready for `compare`."""
+    r"""The four pairs of sides, ready for `compare`."""
     torch.manual_seed(0)
     recipe = bench.recipe("teacher-resnet18-cifar10")
     plain = resnet20().to(bench.device)
@@ -98,7 +105,12 @@ def pairs_of(bench: Bench) -> Iterator[dict[str, Callable[[], float]]]:
     teacher = recorded(table.to(bench.device), padding=taught.padding)
     yield {
         "labels": ours(bench, deepcopy(student), alone),
-        "recorded": ours(bench, student, taught, teacher),
+        "recorded": ours(bench, deepcopy(student), taught, teacher),
+    }
+    asked = live(build(find(taught.teacher, bench.size), bench.data))
+    yield {
+        "labels": ours(bench, deepcopy(student), alone),
+        "live": ours(bench, student, taught, asked),
     }
     yield {
         "ours": ours(bench, deepcopy(last), recipe),
@@ -121,18 +133,18 @@ def line_of(name: str, comparison: dict) -> str:
 
 class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        self.exit(2, f"labkd.benchmark: {message}\n")
+        self.exit(2, f"{PROGRAM}: {message}\n")
 
 
 def _parser() -> argparse.ArgumentParser:
     cuda = torch.cuda.is_available()
     parser = _OneLine(
-        prog="python -m labkd.benchmark",
+        prog=f"python -m {PROGRAM}",
         description="How fast the loop is, in ratios.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     for name, default, meaning in (
-        ("--seconds", 60.0, "for each of the three comparisons"),
+        ("--seconds", 60.0, "for each of the four comparisons"),
         ("--threads", torch.get_num_threads(), "of this process, on a CPU"),
         ("--workers", 2, "processes of the customary loop"),
         ("--batch-size", 512 if cuda else 128, "images in a batch"),
@@ -190,15 +202,16 @@ def _circumstances(options: argparse.Namespace, bench: Bench) -> dict:
     names = ("seconds", "threads", "workers", "batch_size", "steps", "compile")
     source = bench.data.source
     return {
+        "size": bench.size,
         "images": source if source == "random" else f"cifar10, {source}",
         **{name: getattr(options, name) for name in names},
         **circumstances(bench.device, native_bfloat16(bench.device)),
     }
 
 
-def _benchmark(options: argparse.Namespace) -> None:
+def _benchmark(options: argparse.Namespace, command: str) -> None:
     bench = _bench(options)
-    report = _circumstances(options, bench)
+    report = _circumstances(options, bench) | {"command": command}
     for key, value in report.items():
         print(f"{key}: {value}")
     report["comparisons"] = {}
@@ -213,12 +226,13 @@ def _benchmark(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     r"""Measure and print; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(words)
     try:
         _check(options)
-        _benchmark(options)
+        _benchmark(options, shlex.join(["python", "-m", PROGRAM, *words]))
     except (ValueError, OSError) as error:
-        print(f"labkd.benchmark: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

@@ -19,7 +19,12 @@ from labkd.training import fit
 from labkd.views import apply_views, every_view
 
 CPU = torch.device("cpu")
-PAIRS = ("ours / customary", "labels / recorded", "ours / bare")
+PAIRS = (
+    "ours / customary",
+    "labels / recorded",
+    "labels / live",
+    "ours / bare",
+)
 
 
 def some_images(count=24, side=8):
@@ -208,28 +213,29 @@ def test_the_pairs_follow_the_recipes_of_the_course(monkeypatch):
     pairs = list(benchmark.pairs_of(some_bench()))
     assert tuple(" / ".join(sides) for sides in pairs) == PAIRS
     names = [name for name, *_ in made]
-    assert names == ["ours", "customary", "ours", "ours", "ours", "bare"]
+    assert names == ["ours", "customary", *["ours"] * 5, "bare"]
     weights = [
         torch.cat([p.flatten() for p in model.parameters()])
         for _, _, model, *_ in made
     ]
     # Equal on both sides, and never the same tensors.
-    for first, second in ((0, 1), (2, 3), (4, 5)):
+    for first, second in ((0, 1), (2, 3), (4, 5), (6, 7)):
         assert torch.equal(weights[first], weights[second])
-    assert len({id(model) for _, _, model, *_ in made}) == 6
+    assert len({id(model) for _, _, model, *_ in made}) == 8
     objectives = [recipe.objective for _, _, _, recipe, *_ in made]
-    assert objectives[2:4] == ["cross-entropy", "soft"]
-    assert made[0][3] == made[1][3] == made[4][3] == made[5][3]
-    for model in (made[0][2], made[4][2], made[5][2]):
+    assert objectives[2:6] == ["cross-entropy", "soft"] * 2
+    assert made[0][3] == made[1][3] == made[6][3] == made[7][3]
+    for model in (made[0][2], made[6][2], made[7][2]):
         kernel = model.layer2[0].conv1.weight
         assert kernel.is_contiguous(memory_format=torch.channels_last)
     assert made[1][2].layer2[0].conv1.weight.is_contiguous()
 
 
-def test_the_recorded_teacher_answers_for_every_view():
-    bench = some_bench()
+@pytest.mark.parametrize("name", ["recorded", "live"])
+def test_both_teachers_answer_for_every_view(name):
     torch.manual_seed(0)
-    *_, sides, _ = benchmark.pairs_of(bench)
+    pairs = benchmark.pairs_of(some_bench())
+    (sides,) = (each for each in pairs if name in each)
     assert all(rate() > 0 for rate in sides.values())
 
 
@@ -300,11 +306,13 @@ def test_a_run_prints_and_writes_what_it_measured(
     settings = {"threads": 1, "workers": 0, "batch_size": 4, "steps": 1}
     assert report.items() >= (settings | {"images": "random"}).items()
     assert report["seconds"] == 0 and report["compile"] is False
+    assert report["size"] == "laptop"
+    assert report["command"].startswith(f"python -m labkd.benchmark {words} ")
     for key in ("device", "precision", "versions", "commit", "date"):
         assert report[key]
         assert str(report[key]) in out
     assert tuple(report["comparisons"]) == PAIRS
-    lines = out.splitlines()[-3:]
+    lines = out.splitlines()[-4:]
     for line, (name, found) in zip(
         lines, report["comparisons"].items(), strict=True
     ):

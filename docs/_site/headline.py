@@ -36,6 +36,8 @@ def headline(found: list[dict]) -> str:
         if its_size == size
         and arm.difference
         and arm.records[0]["config"]["baseline"] == baseline.recipe
+        # Points of a sweep have a table of their own.
+        and not arm.records[0]["config"].get("tuned_as")
     ]
     shown.sort(key=lambda arm: list(LEARNED).index(_lesson(arm)))
     return "\n".join(
@@ -76,12 +78,7 @@ def _table(
     arms: dict[tuple[str, str], comparisons.Arm],
     size: str,
 ) -> list[str]:
-    reach = [
-        end for arm in shown if arm.difference for end in _ends(arm.difference)
-    ]
-    low, high = min(0.0, *reach), max(0.0, *reach)
-    margin = 0.06 * (high - low)
-    scale = low - margin, high + margin
+    scale = scale_of([arm.difference for arm in shown if arm.difference])
     lines = [
         "| Learned from | Accuracy, % | Ahead, points, with its 95 % "
         "interval |",
@@ -91,7 +88,7 @@ def _table(
         accuracy = arm.spread("accuracy", scale=100, digits=1)
         ahead = ""
         if arm.difference:
-            ahead = f"{arm.difference}{_drawn(arm.difference, scale)}"
+            ahead = f"{arm.difference}{drawn(arm.difference, scale)}"
         lines.append(f"| {_learned(arm, arms, size)} | {accuracy} | {ahead} |")
     return lines
 
@@ -117,9 +114,20 @@ def _ends(difference: comparisons.PairedDifference) -> tuple[float, float]:
     return difference.mean - width, difference.mean + width
 
 
-def _drawn(
+def scale_of(
+    differences: list[comparisons.PairedDifference],
+) -> tuple[float, float]:
+    """What the intervals of a table span, zero included, and a little more."""
+    reach = [end for each in differences for end in _ends(each)]
+    low, high = min(0.0, *reach), max(0.0, *reach)
+    margin = 0.06 * (high - low)
+    return low - margin, high + margin
+
+
+def drawn(
     difference: comparisons.PairedDifference, scale: tuple[float, float]
 ) -> str:
+    """An interval as a picture, on the scale of its table."""
     # The numbers stand beside it: nothing here is for a screen reader.
     low, high = scale
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
+import benchmark_table
 import checks
 import claims
 import formulas
@@ -23,6 +24,7 @@ import records_table
 import scale_table
 import sections
 import styles
+import sweeps_table
 import usage
 import yaml
 from mkdocs.exceptions import PluginError
@@ -38,6 +40,8 @@ ADDRESS = "REPOSITORY_ADDRESS"
 WRITTEN = {
     headline.MARKER: headline.headline,
     claims.MARKER: claims.table,
+    sweeps_table.MARKER: sweeps_table.table,
+    **benchmark_table.WRITTEN,
 }
 # Where white space is text.
 LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
@@ -129,10 +133,10 @@ def on_page_markdown(markdown, page, config, files):
                 records_table.read(results), records_table.grids(results)
             )
             markdown = markdown.replace(records_table.MARKER, table)
-        for marker, written in WRITTEN.items():
-            if marker in markdown:
-                found = records.read_all(ROOT / "labkd" / "results")
-                markdown = markdown.replace(marker, written(found))
+        if marked := [marker for marker in WRITTEN if marker in markdown]:
+            found = records.read_all(ROOT / "labkd" / "results")
+            for marker in marked:
+                markdown = markdown.replace(marker, WRITTEN[marker](found))
         for written in (library_table, scale_table):
             if written.MARKER in markdown:
                 markdown = markdown.replace(written.MARKER, written.table())

@@ -1,0 +1,92 @@
+"""What the gain of soft labels depends on, as tables of the results page."""
+
+import statistics
+from itertools import pairwise
+
+from headline import drawn, scale_of
+from records_table import rows
+
+from labkd import comparisons, sweeps
+from labkd.arms import RECIPES
+
+MARKER = "<!-- sweeps -->"
+SIZES = ("laptop", "full")
+# By axis: what it is called, and how its values are written.
+AXES = {
+    "training_images": ("Training images", "{:,.0f}"),
+    "epochs": ("Epochs", "{:g}"),
+    "temperature": ("Temperature", "{:g}"),
+    "teacher_weight": ("Teacher weight", "{:g}"),
+}
+HEAD = (
+    "Labels alone, %",
+    "Soft labels, %",
+    "Soft labels, validation, %",
+    "Seeds",
+    "Ahead, points, with its 95 % interval",
+)
+
+
+def table(found: list[dict]) -> str:
+    """Markdown: for each axis and size a table, and where the gain ends."""
+    arms = {(arm.recipe, arm.size): arm for arm in comparisons.arms(found)}
+    lines = []
+    for axis, (name, shape) in AXES.items():
+        lines += [f"### {name}", ""]
+        for size in SIZES:
+            lines += [*_axis(arms, axis, size, name, shape), ""]
+    return "\n".join(lines)
+
+
+def _axis(arms, axis: str, size: str, name: str, shape: str) -> list[str]:
+    points = sweeps.points(axis, size, RECIPES)
+    read = {
+        point: arms[point.soft, size]
+        for point in points
+        if (point.soft, size) in arms and arms[point.soft, size].difference
+    }
+    if not read:
+        return [f"At size `{size}` nothing has been recorded yet."]
+    scale = scale_of([arm.difference for arm in read.values()])
+    cells = [
+        [
+            shape.format(point.value),
+            arms[point.scratch, size].spread("accuracy", scale=100, digits=1),
+            arm.spread("accuracy", scale=100, digits=1),
+            _validation(arm),
+            str(len(arm.records)),
+            f"{arm.difference}{drawn(arm.difference, scale)}",
+        ]
+        for point, arm in read.items()
+    ]
+    told = _crossing(read, shape)
+    missing = len(points) - len(read)
+    if missing:
+        told += f" {missing} of {len(points)} points are not recorded yet."
+    return [f"At size `{size}`:", "", *rows((name, *HEAD), cells), "", told]
+
+
+def _validation(arm: comparisons.Arm) -> str:
+    values = [
+        100 * record["epochs"][-1]["validation"]["accuracy"]
+        for record in arm.records
+    ]
+    return f"{statistics.mean(values):.1f}"
+
+
+def _crossing(read: dict, shape: str) -> str:
+    """Where along the axis the gain turns into a loss, or that it does not."""
+    turns = [
+        f"between {shape.format(a.value)} and {shape.format(b.value)}"
+        for (a, before), (b, after) in pairwise(read.items())
+        if before.difference.mean * after.difference.mean < 0
+    ]
+    if turns:
+        return f"The mean changes its sign {' and '.join(turns)}."
+    lost = any(arm.difference.mean < 0 for arm in read.values())
+    found = sum(arm.difference.found for arm in read.values())
+    return (
+        "No crossing point: soft labels are "
+        f"{'behind' if lost else 'ahead'} in the mean at every point, and at "
+        f"{found} of {len(read)} the interval leaves zero out."
+    )
