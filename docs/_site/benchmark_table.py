@@ -45,8 +45,7 @@ def speeds(found: list[dict]) -> str:
                 [f"`{size}`", name, meaning, *_measured(report, name)]
             )
         told.append(_circumstances(size, report))
-    lines = rows(SPEEDS, cells) if cells else []
-    return "\n".join([*lines, "", *told, *_missing(_reports())])
+    return "\n".join([*_rows(SPEEDS, cells), *told, *_missing(_reports())])
 
 
 def times(found: list[dict]) -> str:
@@ -62,7 +61,7 @@ def times(found: list[dict]) -> str:
         if record["recipe"] == TEACHER
     ]
     recorded = {r["size"] for r in found if r["recipe"] == TEACHER}
-    return "\n".join([*rows(TIMES, cells), "", *_missing(recorded)])
+    return "\n".join([*_rows(TIMES, cells), *_missing(recorded)])
 
 
 def costs(found: list[dict]) -> str:
@@ -84,7 +83,7 @@ def costs(found: list[dict]) -> str:
                 f"run {runs}",
             ]
         )
-    return "\n".join([*rows(COSTS, cells), "", *_missing(_reports())])
+    return "\n".join([*_rows(COSTS, cells), *_missing(_reports())])
 
 
 WRITTEN = {
@@ -92,6 +91,10 @@ WRITTEN = {
     "<!-- times -->": times,
     "<!-- costs -->": costs,
 }
+
+
+def _rows(head: tuple, cells: list) -> list[str]:
+    return [*rows(head, cells), ""] if cells else []
 
 
 def _reports() -> dict[str, dict]:
