@@ -30,10 +30,9 @@ import yaml
 from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File
 
-from labkd import records
-
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+RESULTS = ROOT / "labkd" / "results"
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
 # What is written from the records, and the marker of its place.
@@ -45,8 +44,10 @@ WRITTEN = {
 }
 # Where white space is text.
 LISTED = re.compile(r"(<pre.*?</pre>|<textarea.*?</textarea>)", re.S)
-# The template's tags, which Markdown was to leave alone.
-TAG = re.compile(r"<!-- ((?:</?(?:div|section)[^>]*>)+) -->")
+# The template's tags, which Markdown was to leave alone. Those that meet share
+# a comment: each comment is a block that costs it time.
+TAGS = re.compile(r"<!-- ((?:</?(?:div|section|listing)[^>]*>)+) -->")
+MEETING = re.compile(r"> -->\s*<!-- <")
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
@@ -90,6 +91,8 @@ def on_config(config):
 
 def on_files(files, config):
     """Adds chapters, modules, figures, records and KaTeX's files."""
+    # A served site is built again and again.
+    _records.cache_clear()
     notebooks = {
         path: sections.read_notebook(path)
         for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -110,10 +113,8 @@ def on_files(files, config):
         *(_module_files(path, chapters, config) for path in modules),
     ):
         files.append(file)
-    results = ROOT / "labkd" / "results"
-    published = [*records_table.read(results), *records_table.grids(results)]
-    for name in published:
-        path = str(results / name)
+    for name in [*_records(), *records_table.grids(RESULTS)]:
+        path = str(RESULTS / name)
         files.append(
             File.generated(config, f"results/{name}", abs_src_path=path)
         )
@@ -128,15 +129,14 @@ def on_page_markdown(markdown, page, config, files):
     source = page.file.src_uri
     if source.endswith(".md"):
         if records_table.MARKER in markdown:
-            results = ROOT / "labkd" / "results"
             table = records_table.table(
-                records_table.read(results), records_table.grids(results)
+                _records(), records_table.grids(RESULTS)
             )
             markdown = markdown.replace(records_table.MARKER, table)
-        if marked := [marker for marker in WRITTEN if marker in markdown]:
-            found = records.read_all(ROOT / "labkd" / "results")
-            for marker in marked:
-                markdown = markdown.replace(marker, WRITTEN[marker](found))
+        for marker, written in WRITTEN.items():
+            if marker in markdown:
+                text = written(list(_records().values()))
+                markdown = markdown.replace(marker, text)
         for written in (library_table, scale_table):
             if written.MARKER in markdown:
                 markdown = markdown.replace(written.MARKER, written.table())
@@ -144,7 +144,7 @@ def on_page_markdown(markdown, page, config, files):
             beside = Path(page.file.abs_src_path).with_name("snippets")
             parts = sections.of_sheet(markdown, beside)
             page.file.parts = parts
-            markdown = _template().render(sections=parts)
+            markdown = _laid_out(parts)
         markdown = markdown.replace(ADDRESS, config.repo_url)
         # On the site docs/ is the root, beside notebooks/ and labkd/.
         return TO_ROOT.sub(r"](\1\2/", markdown)
@@ -152,7 +152,8 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
-    html = listings.plain(TAG.sub(r"\1", html))
+    html = listings.plain(TAGS.sub(r"\1", html))
+    html = html.replace("<listing>", LISTING)
     # Who searches is not to be told the solution of an exercise, nor to be
     # led to one of many lists of references.
     unsought = UNSOUGHT
@@ -232,6 +233,12 @@ def on_post_template(output, template_name, config):
     )
 
 
+@cache
+def _records() -> dict[str, dict]:
+    """Every record that counts, read once a build, by its path."""
+    return records_table.read(RESULTS)
+
+
 def _merge_styles(files, config) -> None:
     found = {file.src_uri: file for file in files}
     names = styles.parts_of(list(found))
@@ -291,13 +298,17 @@ def _module_files(path: Path, chapters, config) -> list[File]:
 def _page_of(path: Path, front: dict, parts, config) -> list[File]:
     """A page, and the file that it shows beside it, to be downloaded."""
     uri = path.relative_to(ROOT).as_posix()
-    text = _template().render(sections=parts)
+    text = _laid_out(parts)
     content = f"---\n{yaml.safe_dump(front)}---\n{text}"
     page = SourcePage.generated(config, uri, content=content)
     page.parts = parts
     page.edit_uri = f"../{uri}"
     beside = f"{path.parent.name}/{path.stem}/{path.name}"
     return [page, File.generated(config, beside, abs_src_path=str(path))]
+
+
+def _laid_out(parts) -> str:
+    return MEETING.sub("><", _template().render(sections=parts))
 
 
 def _attribute(text: str) -> str:
