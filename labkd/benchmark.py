@@ -32,7 +32,6 @@ it. The [page of benchmarks](../docs/benchmarks.md) shows what is kept as
 import argparse
 import json
 import math
-import shlex
 import statistics
 import sys
 import time
@@ -206,12 +205,24 @@ def _circumstances(options: argparse.Namespace, bench: Bench) -> dict:
         "images": source if source == "random" else f"cifar10, {source}",
         **{name: getattr(options, name) for name in names},
         **circumstances(bench.device, native_bfloat16(bench.device)),
+        "command": _command(options),
     }
 
 
-def _benchmark(options: argparse.Namespace, command: str) -> None:
+def _command(options: argparse.Namespace) -> str:
+    # What was measured, and not where it was written.
+    words = [
+        f"--{name.replace('_', '-')} {value:g}"
+        for name, value in vars(options).items()
+        if name not in ("compile", "json")
+    ]
+    compiled = ["--compile"] * options.compile
+    return " ".join([f"python -m {PROGRAM}", *words, *compiled])
+
+
+def _benchmark(options: argparse.Namespace) -> None:
     bench = _bench(options)
-    report = _circumstances(options, bench) | {"command": command}
+    report = _circumstances(options, bench)
     for key, value in report.items():
         print(f"{key}: {value}")
     report["comparisons"] = {}
@@ -226,11 +237,10 @@ def _benchmark(options: argparse.Namespace, command: str) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     r"""Measure and print; returns the exit status."""
-    words = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(words)
+    options = _parser().parse_args(arguments)
     try:
         _check(options)
-        _benchmark(options, shlex.join(["python", "-m", PROGRAM, *words]))
+        _benchmark(options)
     except (ValueError, OSError) as error:
         print(f"{PROGRAM}: {error}", file=sys.stderr)
         return 2

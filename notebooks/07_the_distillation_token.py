@@ -28,9 +28,9 @@
 # teacher alone.
 #
 # On ImageNet they report, for the smallest model, $72.2$ % without a teacher,
-# $72.2$ % with soft labels, 74.3 % with the decision and 74.5 % with the token
-# ([table 3](../docs/references.md#touvron2021)). Two questions follow. What
-# can a second hard label teach that the first did not? And why did soft
+# $72.2$ % with soft labels, $74.3$ % with the decision and $74.5$ % with the
+# token ([table 3](../docs/references.md#touvron2021)). Two questions follow.
+# What can a second hard label teach that the first did not? And why did soft
 # labels give nothing? This chapter takes the losses apart, then measures.
 
 # %%

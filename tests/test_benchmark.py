@@ -307,7 +307,7 @@ def test_a_run_prints_and_writes_what_it_measured(
     assert report.items() >= (settings | {"images": "random"}).items()
     assert report["seconds"] == 0 and report["compile"] is False
     assert report["size"] == "laptop"
-    assert report["command"].startswith(f"python -m labkd.benchmark {words} ")
+    assert report["command"] == f"python -m labkd.benchmark {words}"
     for key in ("device", "precision", "versions", "commit", "date"):
         assert report[key]
         assert str(report[key]) in out
