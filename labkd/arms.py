@@ -7,6 +7,7 @@ The arms of one comparison differ in what the student learns from and in
 nothing else: same images, same budget, same grid of learning rates."""
 
 from dataclasses import replace
+from difflib import get_close_matches
 
 from labkd import sweeps
 from labkd.cnn_arms import CNN_RECIPES, CNN_WANTED
@@ -203,8 +204,10 @@ def find(name: str, size: str) -> Recipe:
     Raises `ValueError` for a name or a size that does not exist.
     """
     if name not in RECIPES:
+        near = get_close_matches(name, RECIPES, n=3, cutoff=0.0)
         raise ValueError(
-            f"no recipe {name!r}; there are: {', '.join(sorted(RECIPES))}"
+            f"no recipe {name!r}; the nearest are: {', '.join(near)} "
+            "(python -m labkd list names all)"
         )
     if size not in RECIPES[name]:
         raise ValueError(

@@ -230,7 +230,7 @@ print(joint.exp(), averaged.softmax(1))
 
 
 # %%
-def train(model, pixels, targets, loss_of, *, rate, seed, steps=100):
+def train(model, pixels, targets, loss_of, *, rate, seed, steps):
     optimizer = torch.optim.AdamW(
         model.parameters(), rate, (0.9, 0.98), fused=True
     )
@@ -279,11 +279,12 @@ def percent_right(model, data):
     return 100 * (predicted == data.labels).double().mean().item()
 
 
-def student_run(make, count, loss_of, rate, seed):
+def student_run(make, count, loss_of, rate, seed, steps=100):
     generator = torch.Generator().manual_seed(seed)
     few = torch.randperm(600, generator=generator)[:count]
     student, targets = make(seed), (ours.labels[few], teacher_logits[few])
-    train(student, pixels[few], targets, loss_of, rate=rate, seed=seed)
+    how = {"rate": rate, "seed": seed, "steps": steps}
+    train(student, pixels[few], targets, loss_of, **how)
     return student
 
 
@@ -291,8 +292,7 @@ def tuned_runs(run, rates, trials, seeds):
     right = dict.fromkeys(rates, 0.0)
     for rate, trial in product(rates, range(trials)):
         right[rate] += percent_right(run(rate, 100 + trial), held_out)
-    best = max(right, key=right.get)
-    return [run(best, seed) for seed in range(seeds)]
+    return [run(max(right, key=right.get), seed) for seed in range(seeds)]
 
 
 # %%
@@ -306,7 +306,7 @@ print(f"teacher: {percent_right(teacher, test):.1f} % of the test images")
 runs, scores = {}, {}
 for arm, loss_of in arms.items():
     make = partial(transformer, two_tokens=arm in ("token", "control"))
-    run = partial(student_run, make, 100, loss_of)
+    run = partial(student_run, make, 100, loss_of, steps=80)
     runs[arm] = tuned_runs(run, (5e-3, 1e-2), trials=1, seeds=5)
     scores[arm] = [percent_right(student, test) for student in runs[arm]]
     right = torch.tensor(scores[arm])

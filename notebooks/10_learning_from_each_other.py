@@ -423,7 +423,7 @@ for key in kept:
     print("({:.1f} to {:.1f})".format(*ratios[key][1:]))
 assert failed["alone, epoch", 0.1] < failed["DML, epoch", 0.1]
 
-# %% fig_alt="Test accuracy of sixteen seeds at three learning rates. In train mode, students alone and in mutual learning lie close together at every rate. Left in eval mode they do so at the two lower rates, and scatter widely, some down to chance, at the largest."
+# %% fig_alt="Test accuracy of sixteen seeds at three learning rates. In train mode, students alone and in mutual learning lie close together at every rate. In eval mode they do so at the lower rates, and scatter at the largest, some down to chance."
 axes = plt.subplots(figsize=(4.6, 3))[1]
 looks = {"alone": ("#212529", "o"), "DML": (figures.CORRECT, "o")}
 looks |= {"DML, batch": ("#862e9c", "^"), "DML, epoch": (figures.STUDENT, "v")}
@@ -543,7 +543,7 @@ for arm, name in recipes.items():
     print(f"({low:.1f} to {high:.1f})")
     assert low < 1 < high and high / ratio > 9  # none is found larger
 
-# %% fig_alt="Two panels with differences to labels alone on Fashion-MNIST, for KD with two teachers and four forms of mutual learning, a dot a seed with mean and interval. Left, accuracy: KD and heavy are worse, KD with the later teacher is a little better, the others hold zero. Right, ECE: the cohorts of weight one half are better, KD is worse."
+# %% fig_alt="Differences to labels alone on Fashion-MNIST, for KD with two teachers and four forms of mutual learning: seeds, mean, interval. Left, accuracy: KD and heavy are worse, KD with the later teacher a little better, the others hold zero. Right, ECE: cohorts of weight one half are better, KD worse."
 lower = {("KD", "accuracy"), ("heavy", "accuracy")}
 lower |= {(arm, "ece") for arm in ("DML", "three", "DML_e")}
 higher = {("KD, later", "accuracy"), ("KD", "ece"), ("KD, later", "ece")}

@@ -242,7 +242,7 @@ for (name, count), (right, _) in usual.items():
 # and nine tenths of the weight say that they must not.
 
 # %% fig_alt="Gain in points against the number of training images, on a logarithmic axis, with intervals. The good teacher's curve falls from high above zero to close to it; the poor teacher's starts above zero, crosses it, and ends far below."
-axes = plt.subplots(figsize=(3.4, 2.8))[1]
+axes = plt.subplots(figsize=(3.1, 2.6))[1]
 for name, colour in (("good", figures.CORRECT), ("poor", figures.STUDENT)):
     of = [gain[name, count] for count in counts]
     means, widths = zip(*((g.mean, g.half_width) for g in of), strict=True)
@@ -301,9 +301,9 @@ assert not any(m.found and m.mean < 0 for m in mended.values())
 # ## On CIFAR-10: fewer images
 #
 # Now [chapter 6's](06_from_cnn_to_vit.ipynb) ViT and its ResNet-18, which has
-# seen 45,000 labels. [The recipes](../labkd/sweeps.py) were written before
-# the runs: five paired seeds a point, both arms with the learning rate that
-# their grids chose in chapter 6, and the same number of steps for every
+# seen 45,000 labels. [The recipes](../labkd/sweeps.py#points) were written
+# before the runs: five paired seeds a point, both arms with the learning rate
+# that their grids chose in chapter 6, and the same number of steps for every
 # number of images: a student of 1,000 is shown each of them ten times as
 # often. To have the points in an hour or two on two cores, these students
 # train half as long as chapter 6's.
@@ -367,7 +367,7 @@ assert means == sorted(means) and means[1] > 0
 
 # %% fig_alt="Gain in points, with 95 % intervals. Above, against training images: high at a thousand, falling to a fraction of it at ten thousand. Below, against epochs: an interval around zero at five, rising at ten and twenty."
 colours = {"laptop": figures.STUDENT, "full": figures.CORRECT}
-panels = plt.subplots(2, 1, figsize=(3.4, 4.8), sharey=True)[1]
+panels = plt.subplots(2, 1, figsize=(3.1, 4.6), sharey=True)[1]
 for axes, axis in zip(panels, ("training_images", "epochs"), strict=True):
     ticks = set()
     for size, hue in colours.items():
@@ -409,8 +409,9 @@ plt.show()
 #
 # The soft term of our step is a cross-entropy with the teacher's
 # probabilities, as in [chapter 8](08_large_cnn_to_small_cnn.ipynb). The
-# library has the divergence. The two differ by the teacher's entropy, times
-# $w T^2$, in which no student occurs: so the gradients are equal.
+# [library](../labkd/soft_targets.py#distillation_loss) has the divergence. The
+# two differ by the teacher's entropy, times $w T^2$, in which no student
+# occurs: so the gradients are equal.
 
 # %%
 torch.manual_seed(0)

@@ -111,7 +111,8 @@ def test_five_seeds_and_a_grid_for_what_is_compared():
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match="'nothing'.*teacher-resnet18"):
-        find("nothing", "laptop")
+    near = "'teacher-resnet81-cifar10'; the nearest are: teacher-resnet18-"
+    with pytest.raises(ValueError, match=f"no recipe {near}cifar10, .*list"):
+        find("teacher-resnet81-cifar10", "laptop")
     with pytest.raises(ValueError, match="'huge'.*laptop"):
         find("teacher-resnet18-cifar10", "huge")
