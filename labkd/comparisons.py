@@ -119,6 +119,11 @@ def arms(records: list[dict]) -> list[Arm]:
     ]
 
 
+def arms_by_name(records: list[dict]) -> dict[tuple[str, str], Arm]:
+    r"""The `arms` of records, by recipe and size."""
+    return {(arm.recipe, arm.size): arm for arm in arms(records)}
+
+
 def _ahead(
     ours: dict[int, dict], grouped: dict[tuple, dict[int, dict]]
 ) -> PairedDifference | None:

@@ -38,14 +38,14 @@ def path_of(size: str):
 
 def speeds(found: list[dict]) -> str:
     """Markdown: the ratios at each size that was measured, and on what."""
-    cells, told = [], []
-    for size, report in _reports().items():
+    cells, told, reports = [], [], _reports()
+    for size, report in reports.items():
         for name, meaning in MEANING.items():
             cells.append(
                 [f"`{size}`", name, meaning, *_measured(report, name)]
             )
         told.append(_circumstances(size, report))
-    return "\n".join([*_rows(SPEEDS, cells), *told, *_missing(_reports())])
+    return "\n".join([*_rows(SPEEDS, cells), *told, *_missing(reports)])
 
 
 def times(found: list[dict]) -> str:
@@ -66,8 +66,8 @@ def times(found: list[dict]) -> str:
 
 def costs(found: list[dict]) -> str:
     """Markdown: what a teacher costs in each step, asked or looked up."""
-    cells = []
-    for size, report in _reports().items():
+    cells, reports = [], _reports()
+    for size, report in reports.items():
         recipe = find(STUDENT, size)
         views = 2 * (2 * recipe.padding + 1) ** 2
         runs = math.floor(views / recipe.epochs) + 1
@@ -83,7 +83,7 @@ def costs(found: list[dict]) -> str:
                 f"run {runs}",
             ]
         )
-    return "\n".join([*_rows(COSTS, cells), *_missing(_reports())])
+    return "\n".join([*_rows(COSTS, cells), *_missing(reports)])
 
 
 WRITTEN = {

@@ -115,7 +115,7 @@ CLAIMS = (
 
 def table(found: list[dict]) -> str:
     """Markdown: a row a claim; what has no records yet says so."""
-    arms = {(arm.recipe, arm.size): arm for arm in comparisons.arms(found)}
+    arms = comparisons.arms_by_name(found)
     return "\n".join(rows(HEAD, [_row(claim, arms) for claim in CLAIMS]))
 
 

@@ -24,7 +24,7 @@ LEARNED = {
 
 def headline(found: list[dict]) -> str:
     """Markdown: the central pair of arms, then every arm beside it."""
-    arms = {(arm.recipe, arm.size): arm for arm in comparisons.arms(found)}
+    arms = comparisons.arms_by_name(found)
     size = next((s for s in SIZES if (CENTRAL, s) in arms), None)
     central = arms.get((CENTRAL, size))
     if central is None or central.difference is None:

@@ -29,7 +29,7 @@ HEAD = (
 
 def table(found: list[dict]) -> str:
     """Markdown: for each axis and size a table, and where the gain ends."""
-    arms = {(arm.recipe, arm.size): arm for arm in comparisons.arms(found)}
+    arms = comparisons.arms_by_name(found)
     lines = []
     for axis, (name, shape) in AXES.items():
         lines += [f"### {name}", ""]

@@ -47,8 +47,10 @@ def _bound_and_used(statement: ast.stmt) -> tuple[set[str], set[str]]:
     bound, used = set(), set()
     for node in ast.walk(statement):
         if isinstance(node, ast.Name):
-            found = used if isinstance(node.ctx, ast.Load) else bound
-            found.add(node.id)
+            if isinstance(node.ctx, ast.Load):
+                used.add(node.id)
+            elif isinstance(node.ctx, ast.Store):
+                bound.add(node.id)
         elif isinstance(node, ast.alias):
             bound.add((node.asname or node.name).partition(".")[0])
         elif isinstance(node, DEFINITIONS):
