@@ -193,6 +193,8 @@ def _teacher(
     if not brings_teacher(recipe):
         said = {"recipe": recipe.teacher, "size": run.size, "seed": 0}
         model = _teacher_model(run, accelerator, images)
+        # Trained anew on another machine, it is another teacher.
+        said["sha256"] = examination.sha256_of(model)
         return model, said, run.teacher().table(recipe)
     model, said = examination.bring(recipe, images.class_names, normalise)
     tell(accelerator, examination.summary(said))

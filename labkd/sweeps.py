@@ -60,10 +60,13 @@ BUDGETS = {
     "vit_double_epochs": {"full": {"epochs": 120}},
     "vit_fivefold_epochs": {"full": {"epochs": 300}},
 }
-# Around T = 3 and a weight of 0.9, one of them at a time.
+# Around T = 3 and a weight of 0.9, one of them at a time. Where these two axes
+# meet is run again with them: a teacher that was trained anew, on another
+# machine, is not the same to the last bit, and an axis has one.
 SOFTNESS = {
     "soft_t1": {"temperature": 1.0},
     "soft_t2": {"temperature": 2.0},
+    "soft_t3": {"temperature": 3.0},
     "soft_t6": {"temperature": 6.0},
     "soft_t12": {"temperature": 12.0},
     "soft_w30": {"teacher_weight": 0.3},
@@ -73,8 +76,8 @@ SOFTNESS = {
 # A laptop turns these two at half the length as well.
 TURNED = {"laptop": "vit_half_epochs", "full": "vit"}
 TURNS = {
-    "temperature": ("soft_t1", "soft_t2", "soft", "soft_t6", "soft_t12"),
-    "teacher_weight": ("soft_w30", "soft_w60", "soft", "soft_w100"),
+    "temperature": ("soft_t1", "soft_t2", "soft_t3", "soft_t6", "soft_t12"),
+    "teacher_weight": ("soft_w30", "soft_w60", "soft_t3", "soft_w100"),
 }
 
 

@@ -27,6 +27,7 @@ from labkd import records
 from labkd.arms import find
 from labkd.building import build
 from labkd.data import load
+from labkd.examination import sha256_of
 from labkd.outcomes import evaluate, load_weights
 from labkd.pixels import Normalise, predict
 
@@ -263,6 +264,7 @@ def test_the_weights_are_those_of_the_record(distilled):
     model = load_weights(path, build(recipe, images))
     count = sum(parameter.numel() for parameter in model.parameters())
     assert count == found["parameters"]
+    assert record(folder, SOFT)["teacher"]["sha256"] == sha256_of(model)
     test = load("digits", "test")
     normalise = Normalise.of(images.images)
     scores = evaluate(predict(model, test.images, normalise), test.labels)

@@ -81,6 +81,18 @@ def test_all_images_are_counted():
     assert len(split_of(recipe, "train")) == sweeps.TRAINING_IMAGES
 
 
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("axis", sweeps.TURNS)
+def test_softness_is_turned_with_one_teacher(axis, size):
+    names = {point.soft for point in sweeps.points(axis, size, RECIPES)}
+    teachers = {
+        record["teacher"]["sha256"]
+        for record in records.read_all()
+        if record["size"] == size and record["recipe"] in names
+    }
+    assert len(teachers) <= 1
+
+
 def test_an_axis_that_does_not_exist():
     with pytest.raises(KeyError, match="width"):
         sweeps.points("width", "laptop", RECIPES)
