@@ -466,7 +466,7 @@ teacher = teacher.requires_grad_(False)
 
 # %%
 table = {}  # made once, for all students
-for seed in (*range(10), 100, 101):
+for seed in (*range(20), 100, 101):
     chosen, crops = lesson(seed)
     views = apply_crops(x[chosen], crops)
     table[seed] = views, teacher(views)
@@ -540,7 +540,7 @@ for arm in arms:
         runs = [student_run(arm, rate, seed) for seed in (100, 101)]
         tried[rate] = sum(percent_right(run, "validation") for run in runs)
     best = max(tried, key=tried.get)
-    runs = [student_run(arm, best, seed) for seed in range(10)]
+    runs = [student_run(arm, best, seed) for seed in range(20)]
     points[arm] = [percent_right(run, "test") for run in runs]
     right = torch.tensor(points[arm])
     print(f"{arm:12} {right.mean():.1f} ± {right.std():.1f} %")
