@@ -7,9 +7,9 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 from pages_server import find_browser, serving
 
 # Before torch is imported. The tests share the cores: threads of one that
@@ -59,13 +59,35 @@ def wheel_of(source):
     return wheel
 
 
+def made_once(factory, name, make):
+    r"""
+    A folder that one of the workers makes, and all of them read.
+
+    * `name`: of the folder
+    * `make`: makes it where it is told
+    """
+    base = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder = base / name
+    with FileLock(base / f"{name}.lock"):
+        if not folder.exists():
+            part = base / f"{name}.part"
+            make(part)
+            part.rename(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
     r"""The package as `pip install` leaves it, away from any checkout."""
-    folder = tmp_path_factory.mktemp("installed")
-    with zipfile.ZipFile(wheel_of(copy_of_the_package(folder))) as wheel:
-        wheel.extractall(folder / "site-packages")
-    return folder / "site-packages"
+
+    def install(target):
+        source = copy_of_the_package(tmp_path_factory.mktemp("wheel"))
+        with zipfile.ZipFile(wheel_of(source)) as wheel:
+            wheel.extractall(target)
+
+    return made_once(tmp_path_factory, "site-packages", install)
 
 
 def processor_seconds():
@@ -74,23 +96,23 @@ def processor_seconds():
 
 
 def timed_build(target):
-    r"""Builds this checkout's site: its folder, and what it cost."""
+    r"""Builds this checkout's site: the processor's seconds."""
     before = processor_seconds()
     done = build(ROOT, target)
     assert done.returncode == 0, done.stdout + done.stderr
-    return SimpleNamespace(folder=target, seconds=processor_seconds() - before)
+    return processor_seconds() - before
 
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    r"""This checkout's site: `folder`, and the seconds that it took."""
-    return timed_build(tmp_path_factory.mktemp("site"))
+    r"""The folder of this checkout's site."""
+    return made_once(tmp_path_factory, "site", timed_build)
 
 
 @pytest.fixture(scope="session")
 def address(site):
     r"""Where the site is served while the tests run."""
-    with serving(site.folder) as address:
+    with serving(site) as address:
         yield address
 
 

@@ -82,13 +82,13 @@ def test_a_file_ends_by_running_all_of_its_exercises(file):
 
 
 def test_a_file_runs_by_itself_from_any_folder(tmp_path):
-    command = [sys.executable, FILES[11]]
+    command = [sys.executable, FILES[-1]]
     done = subprocess.run(
         command, cwd=tmp_path, capture_output=True, text=True, check=True
     )
     lines = done.stdout.splitlines()
     printed = [int(line.partition(":")[0]) for line in lines]
-    assert printed == numbers_of(FILES[11])
+    assert printed == numbers_of(FILES[-1])
 
 
 def test_the_page_lists_every_file_beside_its_chapter():

@@ -96,7 +96,7 @@ def assert_same_run(first, second, name):
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
-    finished_cold(folder, "run", SOFT, *LONG)
+    finished(folder, "run", SOFT, *LONG)
     return folder
 
 

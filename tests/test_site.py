@@ -49,7 +49,7 @@ def square(x):
 def page_of(site, path):
     r"""The built page of a chapter or a module."""
     folder = path.relative_to(ROOT).with_suffix("")
-    return (site.folder / folder / "index.html").read_text("utf-8")
+    return (site / folder / "index.html").read_text("utf-8")
 
 
 def picture():
@@ -333,7 +333,7 @@ def test_without_katex_the_build_says_what_to_do(small_site):
 
 
 def test_nothing_is_wrong_with_the_built_site(site):
-    assert problems(site.folder) == []
+    assert problems(site) == []
 
 
 def test_the_check_of_the_built_site_sees_faults(sound_site, tmp_path):
@@ -372,15 +372,14 @@ def test_a_module_is_at_most_12_kilobytes(site, path):
 
 
 @pytest.mark.alone
-def test_the_site_builds_in_ten_seconds(site, tmp_path):
+def test_the_site_builds_in_ten_seconds(tmp_path):
     # Processor time, over all cores. A first build also compiles what it
     # imports, and a neighbour on the other half of the core makes it half as
     # much again: both only ever add, so the quickest of three is the build's.
-    seconds = site.seconds
-    for _ in range(2):
-        if seconds >= 10:
-            seconds = min(seconds, timed_build(tmp_path).seconds)
-    assert seconds < 10
+    seconds = [timed_build(tmp_path)]
+    while min(seconds) >= 10 and len(seconds) < 3:
+        seconds.append(timed_build(tmp_path))
+    assert min(seconds) < 10
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
@@ -399,7 +398,7 @@ def test_a_module_page_shows_the_module(site, path):
         for code in row.code
         for number in code.numbers
     ]
-    beside = site.folder / "labkd" / path.stem / path.name
+    beside = site / "labkd" / path.stem / path.name
     assert beside.read_text("utf-8") == source
 
 
@@ -448,7 +447,7 @@ def test_search_has_one_clean_entry_for_each_section(sound_site):
 
 
 def test_every_page_says_what_it_is(site):
-    for path in site.folder.rglob("index.html"):
+    for path in site.rglob("index.html"):
         text = path.read_text("utf-8")
         for name in ("og:title", "og:description", "og:url"):
             pattern = rf'<meta property="{name}" content="[^"]+">'

@@ -39,7 +39,7 @@ def test_rules_for_what_no_page_has_are_left_out(site):
     for text, expected in rules.items():
         assert merged({name: text}).partition("\n")[2] == expected
     # No page has tabs.
-    for path in site.folder.rglob("*.html"):
+    for path in site.rglob("*.html"):
         assert "tabbed-" not in path.read_text("utf-8"), path
 
 
@@ -58,7 +58,7 @@ def test_a_part_that_is_missing_or_there_twice_is_named(name):
 
 
 def test_a_page_asks_for_one_sheet_and_waits_for_no_script(site):
-    for path in sorted(site.folder.rglob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         text = path.read_text("utf-8")
         sheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', text)
         assert [sheet.endswith(NAME) for sheet in sheets] == [True], path
@@ -67,9 +67,9 @@ def test_a_page_asks_for_one_sheet_and_waits_for_no_script(site):
 
 
 def test_the_sheet_holds_the_themes_katex_and_ours(site):
-    text = (site.folder / NAME).read_text("utf-8")
+    text = (site / NAME).read_text("utf-8")
     ours = THEME.read_text("utf-8")
     assert text.endswith(ours) and ".md-header" in text and ".katex" in text
     fonts = re.findall(r"url\((katex/fonts/[^)]+)\)", text)
     assert len(fonts) >= 20
-    assert all((site.folder / "assets" / font).is_file() for font in fonts)
+    assert all((site / "assets" / font).is_file() for font in fonts)

@@ -6,7 +6,7 @@ import re
 import shutil
 import threading
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -17,6 +17,10 @@ def find_browser():
     r"""The browser that CHROMIUM names, or one by its usual names, or None."""
     names = (os.environ.get("CHROMIUM", ""), *BROWSERS)
     return next(filter(None, map(shutil.which, names)), None)
+
+
+# A browser with an empty cache asks for the same scripts with every page.
+compressed = lru_cache(maxsize=256)(gzip.compress)
 
 
 class Server(SimpleHTTPRequestHandler):
@@ -43,7 +47,7 @@ class Server(SimpleHTTPRequestHandler):
         # As Pages have it.
         self.send_header("Cache-Control", "max-age=600")
         if path.suffix not in (".png", ".woff2", ".gz"):
-            body = gzip.compress(body)
+            body = compressed(body)
             self.send_header("Content-Encoding", "gzip")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
