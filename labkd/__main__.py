@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         "--precision",
         default="auto",
         choices=("auto", "float32", "bfloat16"),
-        help="of products of matrices (default: what the device is made for)",
+        help="of products of matrices (default: float32 on a CPU)",
     )
     run.add_argument(
         "--compile",

@@ -35,7 +35,7 @@ def bfloat16(precision: str, device: torch.device) -> bool:
     r"""
     Whether matrices are multiplied in bfloat16, by autocast.
 
-    * `precision`: of `PRECISIONS`; `auto` where the device is made for it
+    * `precision`: of `PRECISIONS`; `auto` on a GPU that is made for it
     """
     if precision not in PRECISIONS:
         raise ValueError(

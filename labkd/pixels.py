@@ -101,10 +101,13 @@ def predict(
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    r"""Whether the device computes in bfloat16 instead of emulating it."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    # Older versions of torch cannot tell: float32 is always right.
-    flags = getattr(torch.cpu, "get_capabilities", dict)()
-    native = flags.get("avx512_bf16") or flags.get("amx_bf16")
-    return device.type == "cpu" and bool(native)
+    r"""
+    Whether bfloat16 is used there without being asked for.
+
+    On a GPU that computes in it instead of emulating it. On a CPU never,
+    though some are made for it: from one laptop to the next, a command would
+    not repeat a record.
+    """
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(
+        including_emulation=False
+    )

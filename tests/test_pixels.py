@@ -63,11 +63,17 @@ def test_an_odd_batch_keeps_its_middle_image():
     torch.testing.assert_close(mix(batch)[2], batch[2])
 
 
-def test_bfloat16_only_where_the_processor_has_it():
-    flags = torch.cpu.get_capabilities()
-    has = bool(flags.get("avx512_bf16") or flags.get("amx_bf16"))
-    assert native_bfloat16(torch.device("cpu")) is has
-    assert native_bfloat16(torch.device("meta")) is False
+@pytest.mark.parametrize("has", [True, False])
+def test_bfloat16_is_the_default_on_a_gpu_that_has_it(has, monkeypatch):
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda *, including_emulation: has
+    )
+    devices = [torch.device(kind) for kind in ("cpu", "meta", "cuda")]
+    assert [*map(native_bfloat16, devices)] == [False, False, has]
+    # Every CPU repeats what another one recorded.
+    flags = dict.fromkeys(("avx512_bf16", "amx_bf16"), True)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: flags)
+    assert not native_bfloat16(devices[0])
 
 
 def test_logits_are_float32_whatever_the_model_computes_in():

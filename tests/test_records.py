@@ -45,6 +45,16 @@ def test_there_are_records():
     assert SHIPPED
 
 
+def test_what_is_compared_was_computed_alike():
+    used = {}
+    for record in SHIPPED:
+        key = record["recipe"], record["size"]
+        used.setdefault(key, set()).add(record["precision"])
+    for (name, size), precisions in used.items():
+        baseline = find(name, size).baseline
+        assert len(precisions | used.get((baseline, size), precisions)) == 1
+
+
 @pytest.mark.parametrize(
     "record", SHIPPED, ids=lambda r: f"{r['recipe']}-{r['size']}-{r['seed']}"
 )
