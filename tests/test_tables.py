@@ -22,7 +22,7 @@ def runs(recipe, accuracies, size="laptop", validation=0.5, **config):
             "size": size,
             "seed": seed,
             "config": {"baseline": baseline} | config,
-            "test": {"accuracy": accuracy},
+            "test": {"accuracy": accuracy, "ece": accuracy / 5},
             "epochs": [{"validation": {"accuracy": validation}}],
         }
         for seed, accuracy in enumerate(accuracies)
@@ -58,8 +58,9 @@ def test_a_point_has_both_arms_and_their_paired_difference():
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     points = ([100 * value for value in arm] for arm in (ours, theirs))
     difference = comparisons.paired_difference(*points)
-    assert cells[1:5] == ["51.0 ± 3.6", "52.7 ± 2.5", "50.0", "3"]
-    assert cells[5].startswith(f"{difference}<span")
+    assert cells[1:4] == ["51.0 ± 3.6", "52.7 ± 2.5", "50.0"]
+    assert cells[4:6] == ["0.105 ± 0.005", "3"]
+    assert cells[6].startswith(f"{difference}<span")
     assert "2 of 3 points are not recorded yet" in text
     # The images' axis crosses here, and has the same point.
     other = sweeps_table.table(in_order(point(1, ours, theirs)))

@@ -22,6 +22,7 @@ HEAD = (
     "Labels alone, %",
     "Soft labels, %",
     "Soft labels, validation, %",
+    "Soft labels, ECE",
     "Seeds",
     "Ahead, points, with its 95 % interval",
 )
@@ -54,6 +55,7 @@ def _axis(arms, axis: str, size: str, name: str, shape: str) -> list[str]:
             arms[point.scratch, size].spread("accuracy", scale=100, digits=1),
             arm.spread("accuracy", scale=100, digits=1),
             _validation(arm),
+            arm.spread("ece"),
             str(len(arm.records)),
             f"{arm.difference}{drawn(arm.difference, scale)}",
         ]
