@@ -12,7 +12,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 import pytest
-from chapters import CHAPTERS, ROOT, check_run, committed
+from chapters import CHAPTERS, ROOT, check_run, committed, run_warm
 from digest import code_digest
 from execute import execute, joined, lighten, paired
 from PIL import Image
@@ -107,18 +107,49 @@ def test_a_text_in_two_pieces_is_one():
     assert [kept[0].text, kept[2].text] == ["one\ntwo\n", "three\n"]
 
 
-def test_execution_stops_at_an_error(tmp_path):
-    source = tmp_path / "01_wrong.py"
+def small_chapter(folder, code):
+    source = folder / "01_small.py"
     cells = [
-        nbformat.v4.new_markdown_cell("# Wrong"),
-        nbformat.v4.new_code_cell("1 / 0"),
+        nbformat.v4.new_markdown_cell("# Small"),
+        nbformat.v4.new_code_cell(code),
     ]
-    notebook = nbformat.v4.new_notebook(
-        cells=cells, metadata={"labkd": {"title": "Wrong"}}
-    )
+    metadata = {
+        "labkd": {"title": "Small"},
+        "jupytext": {"notebook_metadata_filter": "labkd"},
+    }
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
     jupytext.write(notebook, source, fmt="py:percent")
+    return source
+
+
+def test_execution_stops_at_an_error(tmp_path):
+    source = small_chapter(tmp_path, "1 / 0")
     with pytest.raises(Exception, match="division by zero"):
         execute(source, tmp_path)
+
+
+A_SECOND = """\
+import os, sys, time
+print("labkd" in sys.modules, "conftest" in sys.modules, os.getcwd())
+import labkd
+print(os.environ["MINE"], labkd.__file__)
+end = time.process_time() + 1
+while time.process_time() < end:
+    pass
+"""
+
+
+def test_a_forked_kernel_is_as_a_new_one(installed, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    monkeypatch.setenv("MINE", "yours")
+    source = small_chapter(tmp_path, A_SECOND)
+    notebook, seconds = run_warm(source, tmp_path, monkeypatch)
+    (printed,) = notebook.cells[1].outputs
+    known, *found = printed.text.splitlines()
+    assert known == f"False False {tmp_path}"
+    assert found == [f"yours {installed / 'labkd' / '__init__.py'}"]
+    # Those of the processor, this second among them.
+    assert 1 <= seconds < 5
 
 
 def test_a_figure_loses_nothing_but_bytes():
