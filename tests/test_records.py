@@ -45,14 +45,26 @@ def test_there_are_records():
     assert SHIPPED
 
 
-def test_what_is_compared_was_computed_alike():
-    used = {}
+def by_recipe(value):
+    found = {}
     for record in SHIPPED:
         key = record["recipe"], record["size"]
-        used.setdefault(key, set()).add(record["precision"])
+        found.setdefault(key, set()).add(value(record))
+    return found
+
+
+def test_what_is_compared_was_computed_alike():
+    used = by_recipe(lambda record: record["precision"])
     for (name, size), precisions in used.items():
         baseline = find(name, size).baseline
         assert len(precisions | used.get((baseline, size), precisions)) == 1
+
+
+def test_the_seeds_of_a_recipe_had_one_teacher():
+    # Older records do not name its weights.
+    teachers = by_recipe(lambda r: (r.get("teacher") or {}).get("sha256"))
+    assert all(len(weights) == 1 for weights in teachers.values())
+    assert any(None not in weights for weights in teachers.values())
 
 
 @pytest.mark.parametrize(
