@@ -27,7 +27,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import worlds
-from warm import ENVIRONMENT, SERVER
+from warm import Forked
 from worlds import SCRATCH, SHADES, STUDENT
 
 from labkd.archives import CIFAR10_JPEG
@@ -69,9 +69,7 @@ class Victim:
         self.notes = folder.with_name(f"{folder.name}.notes")
         self.notes.write_text("")
         arguments = list(words), str(folder), str(self.notes)
-        self.process = SERVER.Process(target=_command, args=arguments)
-        with patch.dict(os.environ, ENVIRONMENT):
-            self.process.start()
+        self.process = Forked(_command, *arguments).process
 
     def phases(self):
         r"""Name and seconds of each phase so far; the last goes on still."""
@@ -407,11 +405,7 @@ def fuzz(seconds, folder, seed=0):
     world, report = folder / "world", folder / "report"
     world.mkdir(parents=True)
     worlds.make(world)
-    process = SERVER.Process(
-        target=_fuzz, args=(seconds, seed, str(world), str(report))
-    )
-    with patch.dict(os.environ, ENVIRONMENT):
-        process.start()
+    process = Forked(_fuzz, seconds, seed, str(world), str(report)).process
     process.join()
     told = report.read_text("utf-8")
     assert process.exitcode == 0, (

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
+from functools import cached_property
 from pathlib import Path
 from unittest.mock import patch
 
@@ -103,7 +104,7 @@ class Kernel(Forked):
         # From here on a signal to its group reaches no other process.
         self.told.recv()
 
-    @property
+    @cached_property
     def seconds(self):
         self.wait()
         return self.told.recv()
