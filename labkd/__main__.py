@@ -65,18 +65,19 @@ def _parser() -> argparse.ArgumentParser:
         help="the same bits again on a GPU too, at some cost",
     )
     _add(run, "--accumulate", int, "1", "N", "see a batch in so many parts")
-    run.add_argument(
-        "--precision",
-        default="auto",
-        choices=("auto", "float32", "bfloat16"),
-        help="of products of matrices (default: float32 on a CPU)",
-    )
-    run.add_argument(
-        "--compile",
-        default="auto",
-        choices=("auto", "yes", "no"),
-        help="the model (default: for long runs on a GPU)",
-    )
+    for verb in (run, record):
+        verb.add_argument(
+            "--precision",
+            default="auto",
+            choices=("auto", "float32", "bfloat16"),
+            help="of products of matrices (default: float32 on a CPU)",
+        )
+        verb.add_argument(
+            "--compile",
+            default="auto",
+            choices=("auto", "yes", "no"),
+            help="the model (default: for long runs on a GPU)",
+        )
     run.add_argument(
         "--log",
         default="",
@@ -122,8 +123,9 @@ def _add(verb, name, kind, default, shown, meaning) -> None:
 
 def _run(options: argparse.Namespace) -> None:
     shipped = records.RESULTS
-    own = records.grid_for(options.name, options.size, options.results)
-    results = options.results if own.is_file() else shipped
+    grids = records.grids_of(options.name, options.size, options.results)
+    own = any(path.is_file() for path in grids)
+    results = options.results if own else shipped
     recipe = records.tuned(options.name, options.size, results)
     changed = change(recipe, options.set)
     if changed != recipe and options.results.resolve() == shipped:
@@ -142,9 +144,12 @@ def _run(options: argparse.Namespace) -> None:
     # Torch takes seconds to import; the other verbs do without it.
     import torch
 
+    from labkd import engine
     from labkd.experiments import run
     from labkd.launching import Run
+    from labkd.plans import is_wide
 
+    engine.settle(alone=is_wide(changed))
     torch.use_deterministic_algorithms(options.deterministic)
     asked = Run(
         name=options.name,
@@ -179,10 +184,12 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _targets(options: argparse.Namespace) -> None:
+    from labkd import engine
     from labkd.experiments import build_table
     from labkd.launching import Run
 
     recipe = records.tuned(options.name, options.size)
+    engine.settle(alone=True)
     path = build_table(
         Run(
             name=options.name,
@@ -215,6 +222,12 @@ def _record(options: argparse.Namespace) -> None:
         results=options.results,
         folder=options.folder,
         workers=workers,
+        computed=tuple(
+            word
+            for key in ("precision", "compile")
+            if getattr(options, key) != ENGINE[key]
+            for word in (f"--{key}", getattr(options, key))
+        ),
     )
     print("every record is there" if done else "to go on: the same command")
 

@@ -16,7 +16,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from labkd import engine
-from labkd.building import build, objective_of, optimizer_of, some_of
+from labkd.building import bank_of, build, objective_of, optimizer_of, some_of
 from labkd.data import load
 from labkd.pixels import Normalise
 from labkd.recipes import Recipe
@@ -150,7 +150,7 @@ def trained(setting: Setting) -> tuple[list[float], list[float]]:
         generator=torch.Generator().manual_seed(SEED),
         epochs=range(1, recipe.epochs + 1),
         batch_size=recipe.batch_size,
-        padding=recipe.padding,
+        bank=bank_of(recipe, images),
         clip_norm=recipe.clip_norm,
         bfloat16=setting.precision == "bfloat16",
         accumulation=setting.accumulation,

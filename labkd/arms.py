@@ -2,7 +2,8 @@ r"""
 # The recipes of the course
 
 Each name, `METHOD-STUDENT_from_TEACHER-DATASET`, comes in sizes: `laptop`
-for two CPU cores, `colab` for ten minutes of a T4, `full` for one large GPU.
+for minutes of two CPU cores, `overnight` for hours of them, on all training
+images, and `full` for one large GPU.
 The arms of one comparison differ in what the student learns from and in
 nothing else: same images, same budget, same grid of learning rates."""
 
@@ -13,7 +14,7 @@ from labkd import sweeps
 from labkd.cnn_arms import CNN_RECIPES, CNN_WANTED
 from labkd.recipes import Recipe
 
-SIZES = ("laptop", "colab", "full")
+SIZES = ("laptop", "overnight", "full")
 
 # He et al. (2015), section 4.2, train in batches of 128 from a rate of 0.1.
 _TEACHER = Recipe(
@@ -25,6 +26,14 @@ _TEACHER = Recipe(
     learning_rate=0.1,
 )
 _WIDE = replace(_TEACHER, width=64, batch_size=512, learning_rate=0.4)
+# As many views as epochs: an image that is mirrored in one is not in the next.
+_NIGHT_TEACHER = replace(
+    _TEACHER,
+    epochs=30,
+    views=30,
+    learning_rates=(0.1, 0.2, 0.4),
+    trial_epochs=6,
+)
 
 _LAPTOP = Recipe(
     dataset="cifar10",
@@ -51,18 +60,16 @@ _LAPTOP = Recipe(
 
 _SCRATCH = {
     "laptop": _LAPTOP,
-    "colab": replace(
+    # Patches of 4 pixels: 64 tokens an image. A quarter of the budget chooses
+    # the settings.
+    "overnight": replace(
         _LAPTOP,
-        training_images=20_000,
+        training_images=0,
         padding=4,
-        width=192,
+        views=20,
         patch_size=4,
-        depth=6,
-        epochs=15,
-        batch_size=256,
-        learning_rate=1e-3,
-        learning_rates=(),
-        seeds=1,
+        learning_rates=(1e-3, 2e-3, 4e-3),
+        trial_epochs=5,
     ),
     # The size of ViT-Lite-6/4 (Hassani et al. 2021): 3.2 million parameters.
     "full": replace(
@@ -81,13 +88,32 @@ _SCRATCH = {
 }
 
 
-def _arm(**fields: object) -> dict[str, Recipe]:
+def _arm(
+    overnight: dict[str, object] | None = None, **fields: object
+) -> dict[str, Recipe]:
     compared = {"baseline": "scratch-vit-cifar10"} | fields
-    return {size: replace(r, **compared) for size, r in _SCRATCH.items()}
+    sizes = {size: replace(r, **compared) for size, r in _SCRATCH.items()}
+    night = replace(sizes["overnight"], **(overnight or {}))
+    return sizes | {"overnight": night}
+
+
+def _control(**fields: object) -> dict[str, Recipe]:
+    # What the soft labels' gain is made of, at the size that can tell.
+    return {"overnight": _arm({"seeds": 3}, **fields)["overnight"]}
 
 
 _FROM_RESNET18 = {"teacher": "teacher-resnet18-cifar10"}
 _SOFT = {"objective": "soft", "temperature": 3.0, "teacher_weight": 0.9}
+_WEIGHTS = {"loss_weights": (0.5, 0.9)}
+# Tuned on validation like the learning rate, from settings in the middle.
+_SOFTNESS = {"temperature": 2.0, "temperatures": (1.0, 2.0, 4.0), **_WEIGHTS}
+# The same loss at the same temperature and weight: only the teacher's
+# probabilities are others.
+_LIKE_SOFT = {
+    "temperature": 2.0,
+    "teacher_weight": 0.9,
+    "tuned_as": "soft-vit_from_resnet18-cifar10",
+}
 _TOKEN = {"distillation_token": True}
 
 # The whole path in a minute, with nothing to download.
@@ -106,25 +132,40 @@ _REHEARSAL = replace(
     seeds=2,
 )
 
-_ARM_SOFT = _arm(**_SOFT, **_FROM_RESNET18)
+_ARM_SOFT = _arm(_SOFTNESS, **_SOFT, **_FROM_RESNET18)
 # Away from the central comparison, on all sides of it.
 _AWAY = sweeps.recipes(_SCRATCH, _ARM_SOFT)
 
 RECIPES = {
     "teacher-resnet18-cifar10": {
         "laptop": _TEACHER,
-        "colab": replace(_WIDE, epochs=10),
+        "overnight": _NIGHT_TEACHER,
         "full": replace(_WIDE, epochs=60),
     },
     "scratch-vit-cifar10": _arm(baseline=""),
     "soft-vit_from_resnet18-cifar10": _ARM_SOFT,
     "argmax-vit_from_resnet18-cifar10": _arm(
-        objective="argmax", teacher_weight=0.5, **_FROM_RESNET18
+        {"seeds": 3, **_WEIGHTS},
+        objective="argmax",
+        teacher_weight=0.5,
+        **_FROM_RESNET18,
     ),
     "token-vit_from_resnet18-cifar10": _arm(
-        objective="token", teacher_weight=0.5, **_TOKEN, **_FROM_RESNET18
+        {"seeds": 3, **_WEIGHTS},
+        objective="token",
+        teacher_weight=0.5,
+        **_TOKEN,
+        **_FROM_RESNET18,
     ),
-    "control-vit-cifar10": _arm(**_TOKEN),
+    "control-vit-cifar10": _arm({"seeds": 3}, **_TOKEN),
+    "permuted-vit_from_resnet18-cifar10": _control(
+        objective="permuted", **_LIKE_SOFT, **_FROM_RESNET18
+    ),
+    # It has its teacher's mean entropy, and nothing else from it.
+    "smoothing-vit-cifar10": _control(
+        objective="smoothing", **_LIKE_SOFT, **_FROM_RESNET18
+    ),
+    "doubled-vit-cifar10": _control(objective="doubled"),
     # This teacher has seen the students' 10,000 labels and no others: what
     # it gives is softer labels, and not the knowledge of more of them.
     "teacher-resnet18_10k-cifar10": {
@@ -187,6 +228,8 @@ WANTED = (
         "token-vit_from_resnet18-cifar10",
         "control-vit-cifar10",
     ),
+    ("permuted-vit_from_resnet18-cifar10",),
+    ("smoothing-vit-cifar10", "doubled-vit-cifar10"),
     ("teacher-resnet18_10k-cifar10",),
     ("soft-vit_from_resnet18_10k-cifar10",),
     ("long-vit_from_resnet18-cifar10",),

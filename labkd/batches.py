@@ -24,41 +24,42 @@ from contextlib import nullcontext
 import torch
 from torch import Tensor, nn
 
-from labkd.views import draw_views
+from labkd.views import Bank
 
 
 def draw_epoch(
-    labels: Tensor,
+    bank: Bank,
     batch_size: int,
-    padding: int,
+    epoch: int,
     share: tuple[int, int],
     generator: torch.Generator,
+    device: torch.device,
 ) -> list[tuple[Tensor, Tensor, Tensor]]:
     r"""
     The batches of an epoch, and what one process sees of each.
 
-    * `labels`: one an image, on the device
-    * `batch_size`: at least 1; `padding`: of the views, in pixels
+    * `bank`: the views of all images
+    * `batch_size`: at least 1; `epoch`: from 1
     * `share`: which of how many processes
     * `generator`: a CPU generator; the same state gives the same epoch
+    * `device`: where the result is wanted
 
     Returns for each batch the indices of its images, (batch,), those of the
-    share, (share,), and a view for each of these, (share, 3): int64, on the
-    device.
+    share, (share,), and which view of each of these, (share,): int64.
     """
     # Every process draws for all, so that together they see one epoch.
-    order = torch.randperm(len(labels), generator=generator)
+    order = torch.randperm(len(bank.views), generator=generator)
     drawn = [
-        draw_views(len(batch), padding=padding, generator=generator)
+        bank.choose(batch, epoch, generator)
         for batch in order.split(batch_size)
     ]
     # Sent at once: a device need not wait for us in every step.
-    views = torch.cat(drawn).to(labels.device).split(batch_size)
-    batches = order.to(labels.device).split(batch_size)
+    columns = torch.cat(drawn).to(device).split(batch_size)
+    batches = order.to(device).split(batch_size)
     index, processes = share
     return [
-        (batch, batch[index::processes], view[index::processes])
-        for batch, view in zip(batches, views, strict=True)
+        (batch, batch[index::processes], column[index::processes])
+        for batch, column in zip(batches, columns, strict=True)
     ]
 
 

@@ -101,7 +101,7 @@ def pairs_of(bench: Bench) -> Iterator[dict[str, Callable[[], float]]]:
     # It costs the same to look up what nobody has said.
     views = len(every_view(taught.padding))
     table = torch.randn(bench.steps * bench.batch_size, views, 10).half()
-    teacher = recorded(table.to(bench.device), padding=taught.padding)
+    teacher = recorded(table.to(bench.device))
     yield {
         "labels": ours(bench, deepcopy(student), alone),
         "recorded": ours(bench, deepcopy(student), taught, teacher),

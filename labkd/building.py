@@ -16,11 +16,12 @@ from labkd.cross_quality import FewerPixels
 from labkd.data import load
 from labkd.distillation_token import hard_distillation_loss, token_loss
 from labkd.mutual_learning import Cohort, mutual_learning_loss
-from labkd.recipes import MUTUAL, Recipe
+from labkd.recipes import MUTUAL, SOFT, Recipe
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
 from labkd.sources import ImageSet
 from labkd.teachers import Objective
+from labkd.views import Bank
 from labkd.virtual_teacher import virtual_teacher_loss
 from labkd.vit import VisionTransformer
 
@@ -52,6 +53,15 @@ def some_of(images: ImageSet, count: int) -> ImageSet:
 def split_of(recipe: Recipe, split: str) -> ImageSet:
     r"""The images of a recipe in `train`, `validation` or `test`."""
     return load(recipe.dataset, split, image_size=recipe.image_size)
+
+
+def bank_of(recipe: Recipe, images: ImageSet) -> Bank:
+    r"""The views that a recipe shows its training images in."""
+    count, device = len(images), images.images.device
+    settings = {"padding": recipe.padding, "device": device}
+    if recipe.views:
+        return Bank.drawn(count, recipe.views, **settings)
+    return Bank.every(count, **settings)
 
 
 def build(recipe: Recipe, images: ImageSet) -> nn.Module:
@@ -165,7 +175,7 @@ def objective_of(recipe: Recipe) -> Objective:
             correct_probability=recipe.correct_probability,
             smooth_teacher=recipe.smooth_teacher,
         )
-    if recipe.objective == "soft":
+    if recipe.objective in SOFT:
         return partial(
             distillation_loss,
             temperature=recipe.temperature,
@@ -175,7 +185,7 @@ def objective_of(recipe: Recipe) -> Objective:
         return partial(hard_distillation_loss, teacher_weight=weight)
     if recipe.objective == "token":
         return partial(_token, teacher_weight=weight)
-    return _labels_alone
+    return _labels_twice if recipe.objective == "doubled" else _labels_alone
 
 
 def _token(outputs, teacher_logits, labels, *, teacher_weight) -> Tensor:
@@ -197,3 +207,7 @@ def _labels_alone(outputs, teacher_logits, labels) -> Tensor:
     heads = outputs if isinstance(outputs, tuple) else (outputs,)
     losses = [nn.functional.cross_entropy(z.float(), labels) for z in heads]
     return torch.stack(losses).mean()
+
+
+def _labels_twice(outputs, teacher_logits, labels) -> Tensor:
+    return 2 * _labels_alone(outputs, teacher_logits, labels)

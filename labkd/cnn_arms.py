@@ -28,16 +28,6 @@ _LAPTOP = Recipe(
     learning_rates=RATES,
     seeds=5,
 )
-_COLAB = replace(
-    _LAPTOP,
-    training_images=20_000,
-    padding=4,
-    width=16,
-    epochs=10,
-    batch_size=128,
-    learning_rates=(),
-    seeds=1,
-)
 # The rate grows with the batch (Goyal et al. 2017).
 _FULL = replace(
     _LAPTOP,
@@ -49,14 +39,13 @@ _FULL = replace(
     learning_rate=0.4,
     learning_rates=(0.2, 0.4, 0.8),
 )
-_CIFAR10 = {"laptop": _LAPTOP, "colab": _COLAB, "full": _FULL}
+_CIFAR10 = {"laptop": _LAPTOP, "full": _FULL}
 
 # Clothes are grey and 28 pixels wide: a third of the work.
 _FASHION = {
     "laptop": replace(
         _LAPTOP, dataset="fashion-mnist", training_images=3_000, epochs=8
     ),
-    "colab": replace(_COLAB, dataset="fashion-mnist", padding=2),
     "full": replace(_FULL, dataset="fashion-mnist", padding=2, epochs=20),
 }
 
@@ -84,7 +73,6 @@ def _teacher(
 # small one; a GPU has the time.
 _SMALL = {
     "laptop": replace(_LAPTOP, architecture="small_cnn", epochs=5),
-    "colab": replace(_COLAB, architecture="small_cnn"),
     "full": replace(
         _LAPTOP,
         architecture="small_cnn",
@@ -102,7 +90,7 @@ _LARGE = {
         learning_rate=0.05,
         **_ALONE,
     )
-    for (size, recipe), epochs in zip(_SMALL.items(), (8, 10, 20), strict=True)
+    for (size, recipe), epochs in zip(_SMALL.items(), (8, 20), strict=True)
 }
 
 # Chapter 9. This teacher has seen every training image: it stands for a
@@ -128,7 +116,7 @@ _VIT = {
     )
     for (size, recipe), (patch_size, width, depth, epochs, batch_size) in zip(
         _CIFAR10.items(),
-        ((8, 128, 4, 15, 128), (4, 192, 6, 15, 256), (4, 256, 6, 120, 512)),
+        ((8, 128, 4, 15, 128), (4, 256, 6, 120, 512)),
         strict=True,
     )
 }

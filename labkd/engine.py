@@ -13,10 +13,12 @@ CPU processes too: `accelerate launch --multi_gpu --num_processes 2
 (Its `--cpu --num_processes 2` starts a single process and says nothing.)
 """
 
+import ctypes
 import os
 import shutil
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from accelerate import Accelerator
@@ -27,8 +29,29 @@ from labkd.pixels import native_bfloat16
 
 PRECISIONS = ("auto", "float32", "bfloat16")
 COMPILE = ("auto", "yes", "no")
+# Of glibc's malloc.h.
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 # From so many steps on, a GPU earns back the minute that compiling takes.
 COMPILE_FROM = 5_000
+
+
+def settle(*, alone: bool) -> None:
+    r"""
+    What a long training needs of the machine that it runs on.
+
+    * `alone`: the model is large enough for all cores; a small one is no
+      quicker on two of them than two are on one each
+
+    Threads that the environment counts are left as they are.
+    """
+    if "OMP_NUM_THREADS" not in os.environ and not alone:
+        torch.set_num_threads(1)
+    # glibc would hand large blocks back after every batch, and have their
+    # pages cleared anew for the next. Other systems have no such switch.
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(M_MMAP_MAX, 0)
+        libc.mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def bfloat16(precision: str, device: torch.device) -> bool:

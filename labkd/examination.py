@@ -21,7 +21,7 @@ from labkd.own_teacher import in_a_line, make
 from labkd.pixels import Normalise, predict
 from labkd.recipes import PIXELS, Recipe
 from labkd.sources import ImageSet
-from labkd.views import look_up
+from labkd.views import Bank, look_up
 
 # Of the validation images, at most; and of these, one by one.
 EXAMINED, ALONE = 1_000, 8
@@ -156,7 +156,8 @@ def table_name(recipe: Recipe, said: dict) -> str:
     parts += [recipe.dataset, str(recipe.image_size)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
     images = recipe.training_images or "all"
-    return f"own-{key}.{images}-padding{recipe.padding}.table"
+    views = f"-views{recipe.views}" if recipe.views else ""
+    return f"own-{key}.{images}-padding{recipe.padding}{views}.table"
 
 
 def check_table(
@@ -164,23 +165,23 @@ def check_table(
     teacher: nn.Module,
     images: Tensor,
     student: Normalise,
-    *,
-    padding: int,
+    bank: Bank,
 ) -> None:
     r"""
-    A table says what the teacher says today, of a few images as they are.
+    A table says what the teacher says today, of one view of a few images.
 
     The digest of its weights cannot tell whether its code has changed.
 
-    * `table`: float16, (images, views, classes), with its `padding`
+    * `table`: float16, (images, views, classes), of the views of `bank`
     * `images`: uint8, (images, channels, height, width), of the table
 
     Raises `ValueError` when they differ by more than half precision does.
     """
     indices = torch.arange(0, len(images), -(-len(images) // ALONE))
-    middle = torch.tensor([[padding, padding, 0]]).expand(len(indices), 3)
-    kept = look_up(table, indices, middle, padding=padding)
-    now = predict(teacher, images[indices], student)
+    middle = torch.full_like(indices, bank.views.shape[1] // 2)
+    kept = look_up(table, indices, middle)
+    indices, middle = indices.to(images.device), middle.to(images.device)
+    now = predict(teacher, bank.show(images, indices, middle), student)
     off = (kept.to(now.device) - now).abs().mean().item()
     # A table may be computed in bfloat16, which keeps two or three digits.
     if off > 0.05 * now.std().item() + 1e-3:

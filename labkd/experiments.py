@@ -18,13 +18,18 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from labkd import checkpoints, engine, examination, outcomes, records
-from labkd.building import build, some_of, split_of
+from labkd.building import bank_of, build, some_of, split_of
 from labkd.checkpoints import claimed
+from labkd.controls import (
+    mean_entropy,
+    permute_wrong_classes,
+    smoothed_logits,
+)
 from labkd.files import check_folder
 from labkd.launching import Run, tell, train
 from labkd.own_teacher import brings_teacher
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.recipes import PLAN
+from labkd.recipes import PLAN, Recipe
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher, live, nobody, recorded, table_of
 
@@ -127,20 +132,31 @@ def build_table(run: Run) -> Path:
             f"{accelerator.num_processes}"
         )
     images, normalise = images_of(run, accelerator)
-    padding = run.recipe.padding
     model, _, path = _teacher(run, accelerator, images, normalise)
-    with claimed(path.with_name(f"{path.name}.lock")):
-        table_of(
+    _table(run, model, images, normalise, path)
+    return path
+
+
+def _table(
+    run: Run,
+    model: nn.Module,
+    images: ImageSet,
+    normalise: Normalise,
+    path: Path,
+) -> Tensor:
+    lock = claimed(path.with_name(f"{path.name}.lock"))
+    # Once it is there, any number of students may read it.
+    with nullcontext() if path.is_file() else lock:
+        return table_of(
             model,
             images.images,
             normalise,
-            padding=padding,
+            bank_of(run.recipe, images),
             path=path,
-            bfloat16=native_bfloat16(accelerator.device),
+            bfloat16=native_bfloat16(images.images.device),
             deadline=run.deadline,
-            progress=lambda views: tqdm(views, disable=None, leave=False),
+            progress=lambda columns: tqdm(columns, disable=None, leave=False),
         )
-    return path
 
 
 def accelerator_of(run: Run) -> Accelerator:
@@ -172,17 +188,33 @@ def teacher_of(
     if not run.recipe.teacher:
         return nobody, None
     model, said, path = _teacher(run, accelerator, images, normalise)
-    padding = run.recipe.padding
-    if run.recipe.mixup or not path.is_file():
+    recipe = run.recipe
+    # A bank asks no more of a teacher than one student does.
+    banked = recipe.views or recipe.objective in ("permuted", "smoothing")
+    if recipe.mixup or not (banked or path.is_file()):
         return live(model), said | {"asked": "live"}
-    table = table_of(
-        model, images.images, normalise, padding=padding, path=path
-    )
-    if brings_teacher(run.recipe):
-        examination.check_table(
-            table, model, images.images, normalise, padding=padding
-        )
-    return recorded(table, padding=padding), said | {"asked": "table"}
+    with accelerator.main_process_first():
+        table = _table(run, model, images, normalise, path)
+    if brings_teacher(recipe):
+        bank = bank_of(recipe, images)
+        examination.check_table(table, model, images.images, normalise, bank)
+    table = _controlled(table, images.labels, recipe)
+    return recorded(table), said | {"asked": "table"}
+
+
+def _controlled(table: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:
+    # What the teacher said, or what is said in its place.
+    images, views, classes = table.shape
+    rows = table.view(images * views, classes)
+    each = labels.repeat_interleave(views)
+    if recipe.objective == "permuted":
+        generator = torch.Generator().manual_seed(0)
+        rows = permute_wrong_classes(rows, each, generator=generator)
+    elif recipe.objective == "smoothing":
+        settings = {"temperature": recipe.temperature}
+        entropy = mean_entropy(rows, **settings)
+        rows = smoothed_logits(each, classes, entropy=entropy, **settings)
+    return rows.view(images, views, classes)
 
 
 def _teacher(

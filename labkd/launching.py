@@ -22,7 +22,13 @@ from torch import nn
 from tqdm import tqdm
 
 from labkd import checkpoints, engine, outcomes, records
-from labkd.building import build, objective_of, optimizer_of, split_of
+from labkd.building import (
+    bank_of,
+    build,
+    objective_of,
+    optimizer_of,
+    split_of,
+)
 from labkd.files import reading
 from labkd.pixels import Normalise, predict
 from labkd.recipes import Recipe, digest, essentials
@@ -68,7 +74,8 @@ class Run:
     def table(self, student: Recipe) -> Path:
         r"""The table of this run's model, about a student's images."""
         images = student.training_images or "all"
-        return self.file(f"{images}-padding{student.padding}.table")
+        views = f"-views{student.views}" if student.views else ""
+        return self.file(f"{images}-padding{student.padding}{views}.table")
 
     def teacher(self) -> "Run":
         r"""The run that makes the teacher, on the same data set."""
@@ -143,7 +150,7 @@ def train(
         generator=generator,
         epochs=range(len(kept["epochs"]) + 1, recipe.epochs + 1),
         batch_size=recipe.batch_size,
-        padding=recipe.padding,
+        bank=bank_of(recipe, images),
         clip_norm=recipe.clip_norm,
         mixup=recipe.mixup,
         bfloat16=engine.bfloat16(run.precision, device),
@@ -184,8 +191,8 @@ def _again(
         return images, teacher
     count, device = len(images), images.labels.device
     places = torch.arange(count * repeats, device=device) % count
-    return images.take(places), lambda pixels, indices, views: teacher(
-        pixels, indices % count, views
+    return images.take(places), lambda pixels, indices, columns: teacher(
+        pixels, indices % count, columns
     )
 
 

@@ -78,31 +78,30 @@ def _stages(
         results=results,
         folder=folder,
     )
-    grid = records.grid_for(name, size, results)
-    is_tuned = bool(recipe.learning_rates or recipe.tuned_as)
+    own = records.grid_path(name, size, results)
+    grids = records.grids_of(name, size, results)
     finished = [
         records.path_of(name, size, seed, results)
         for seed in range(recipe.seeds)
-    ] + [grid] * is_tuned
+    ] + list(grids)
     if all(file.is_file() for file in finished):
         return []
-    trials = [
-        replace(run, seed=TRIAL_SEED, recipe=replace(recipe, learning_rate=r))
-        for r in recipe.learning_rates
-        if not grid.is_file()
-    ]
     teacher, table = _teacher(run) if recipe.teacher else ([], ())
-    ready = table + ((grid,) if is_tuned else ())
+    ready = table + grids
+    # Of a recipe that another tuned before, trials start from what it chose.
+    before = table + grids[:-1]
     return [
         teacher,
         [
             Job(
-                (*line, "--seed", str(TRIAL_SEED), "--trial", "--set")
-                + (f"learning_rate={trial.recipe.learning_rate}",),
+                (*line, "--seed", str(trial.seed), "--trial")
+                + _settings(recipe, trial.recipe),
                 trial.file("trial.json"),
-                table,
+                before,
+                alone=is_wide(recipe),
             )
-            for trial in trials
+            for trial in _trials(run)
+            if not own.is_file()
         ],
         *(
             [
@@ -110,7 +109,7 @@ def _stages(
                     (*line, "--seed", str(seed), "--results", str(results)),
                     records.path_of(name, size, seed, results),
                     ready,
-                    alone=_is_wide(recipe) and name in _teachers(),
+                    alone=is_wide(recipe) and name in _teachers(),
                 )
             ]
             for seed in range(recipe.seeds)
@@ -118,10 +117,59 @@ def _stages(
     ]
 
 
+def _trials(run: Run) -> list[Run]:
+    # First the learning rate; when that is known, what is wanted of a teacher.
+    recipe = run.recipe
+    if not recipe.learning_rates:
+        return []
+    epochs = recipe.trial_epochs or recipe.epochs
+    short = replace(recipe, epochs=epochs)
+    first = [replace(short, learning_rate=r) for r in recipe.learning_rates]
+    trials = _seeds(run, first)
+    softness = recipe.temperatures or recipe.loss_weights
+    files = [trial.file("trial.json") for trial in trials]
+    if not softness or not all(file.is_file() for file in files):
+        return trials
+    chosen = records.best([read_json(file) for file in files])
+    second = [
+        replace(
+            short,
+            learning_rate=chosen["learning_rate"],
+            temperature=temperature,
+            teacher_weight=weight,
+        )
+        for temperature in recipe.temperatures or (recipe.temperature,)
+        for weight in recipe.loss_weights or (recipe.teacher_weight,)
+    ]
+    return trials + [t for t in _seeds(run, second) if t not in trials]
+
+
+def _seeds(run: Run, recipes: list[Recipe]) -> list[Run]:
+    return [
+        replace(run, seed=TRIAL_SEED + number, recipe=recipe)
+        for recipe in recipes
+        for number in range(recipe.trial_seeds)
+    ]
+
+
+def _settings(recipe: Recipe, trial: Recipe) -> tuple[str, ...]:
+    # What makes the one of the other, as the command line takes it. The rate
+    # is always said: it is what most trials are about.
+    changed = {
+        key: getattr(trial, key)
+        for key in (*records.TUNED, "epochs")
+        if getattr(trial, key) != getattr(recipe, key)
+        or key == "learning_rate"
+    }
+    words = [("--set", f"{key}={value}") for key, value in changed.items()]
+    return tuple(chain(*words))
+
+
 def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
     theirs = run.teacher()
     weights = theirs.file("weights.safetensors")
     line = ("run", theirs.name, "--size", run.size, "--seed", "0")
+    tuned = records.grids_of(theirs.name, run.size, run.results)
     record = records.path_of(theirs.name, run.size, 0, run.results)
     # A record without its weights is made again, beside the weights.
     if record.is_file():
@@ -130,12 +178,12 @@ def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
     else:
         made = record
         line = (*line, "--results", str(run.results))
-    first = Job(line, made, alone=_is_wide(theirs.recipe))
+    first = Job(line, made, tuned, alone=is_wide(theirs.recipe))
     if run.recipe.mixup:
         return [first], (weights,)
     table = theirs.table(run.recipe)
     asking = ("targets", run.name, "--size", run.size)
-    asked = Job(asking, table, (weights,), alone=_is_wide(theirs.recipe))
+    asked = Job(asking, table, (weights,), alone=is_wide(theirs.recipe))
     return [first, asked], (table,)
 
 
@@ -145,9 +193,12 @@ def _teachers() -> set[str]:
     return {recipe.teacher for recipe in every}
 
 
-def _is_wide(recipe: Recipe) -> bool:
+def is_wide(recipe: Recipe) -> bool:
+    r"""Whether a model has work for all cores, and not for one only."""
+    # Two small transformers, a core each, are quicker than one after another.
     # The large CNN has a width of its own.
-    return recipe.width >= WIDE or recipe.architecture == "large_cnn"
+    wide = recipe.width >= WIDE and recipe.architecture != "vit"
+    return wide or recipe.architecture == "large_cnn"
 
 
 def choose_rates(size: str, *, only: str, results: Path, folder: Path) -> None:
@@ -159,8 +210,10 @@ def choose_rates(size: str, *, only: str, results: Path, folder: Path) -> None:
             continue
         stages = _stages(name, size, results, folder)
         files = [job.makes for stage in stages[1:2] for job in stage]
+        # When the first grid is whole, these are the second's too.
         if files and all(file.is_file() for file in files):
             trials = [read_json(file) for file in files]
             path = records.write_grid(trials, results)
-            rate = read_json(path)["learning_rate"]
-            print(f"{name}: learning rate {rate} chosen", flush=True)
+            grid = read_json(path)
+            chosen = {key: grid[key] for key in records.TUNED if key in grid}
+            print(f"{name}: {chosen} chosen", flush=True)

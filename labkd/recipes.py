@@ -15,13 +15,18 @@ import json
 from dataclasses import dataclass, fields
 
 # Objectives that ask a teacher, and those that need none.
-TAUGHT = ("soft", "argmax", "token")
+# `permuted` and `smoothing` are controls of `soft`, see `controls`.
+SOFT = ("soft", "permuted", "smoothing")
+TAUGHT = (*SOFT, "argmax", "token")
 MUTUAL = ("mutual", "mutual-ensemble")
-OBJECTIVES = ("cross-entropy", *TAUGHT, *MUTUAL, "virtual")
+OBJECTIVES = ("cross-entropy", "doubled", *TAUGHT, *MUTUAL, "virtual")
 # How pixels may be normalised for a teacher of one's own.
 PIXELS = ("student", "imagenet", "unit", "half")
 # What was planned about the runs, and changes none of them.
-PLAN = ("learning_rates", "tuned_as", "seeds", "baseline")
+PLAN = (
+    *("learning_rates", "temperatures", "loss_weights", "trial_epochs"),
+    *("trial_seeds", "tuned_as", "seeds", "baseline"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +38,8 @@ class Recipe:
     * `training_images`: use so many, evenly from all classes; 0 for all
     * `image_size`: pixels to a side, as `data.load` takes it
     * `padding`: pixels around the image before the random crop
+    * `views`: each image is shown in so many views, drawn once, one an
+      epoch; 0 for all views, drawn at random
     * `architecture`: a layout of `resnet.LAYOUTS`, `vit`, or `large_cnn` or
       `small_cnn` of `vgg`, which have a width of their own
     * `width`: channels after the stem, or numbers a token
@@ -60,7 +67,11 @@ class Recipe:
       takes them
     * `mixup`: blend images in pairs, the same for teacher and student
     * `learning_rates`: the grid, judged on the validation split
-    * `tuned_as`: the recipe whose grid chose the rate, when not its own
+    * `temperatures`, `loss_weights`: a second grid, of $T$ and of
+      `teacher_weight`, at the rate that the first one chose
+    * `trial_epochs`: the budget of a trial; 0 for that of a run
+    * `trial_seeds`: so many trials a point, judged by their mean
+    * `tuned_as`: the recipe whose grid chose what no grid of its own does
     * `seeds`: how many runs are recorded, paired across recipes by seed
     * `baseline`: the recipe that this one is compared with, by the paired
       difference of test accuracies and its 95 % interval
@@ -76,6 +87,7 @@ class Recipe:
     weight_decay: float = 5e-4
     padding: int = 4
     training_images: int = 0
+    views: int = 0
     image_size: int = 0
     repeats: int = 1
     patch_size: int = 4
@@ -99,6 +111,10 @@ class Recipe:
     smooth_teacher: bool = False
     mixup: bool = False
     learning_rates: tuple[float, ...] = ()
+    temperatures: tuple[float, ...] = ()
+    loss_weights: tuple[float, ...] = ()
+    trial_epochs: int = 0
+    trial_seeds: int = 1
     tuned_as: str = ""
     seeds: int = 1
     baseline: str = ""

@@ -30,6 +30,7 @@ def record(
     results: Path,
     folder: Path,
     workers: int,
+    computed: tuple[str, ...] = (),
 ) -> bool:
     r"""
     Make the missing records until there is none or the time is up.
@@ -38,6 +39,7 @@ def record(
     * `only`: a pattern of recipe names, such as `*soft*`
     * `results`, `folder`: of the records, and of weights and tables
     * `workers`: how many pieces at once, at least 1
+    * `computed`: options of `run` that say how, such as `--precision`
 
     Returns whether all is done. Raises `ChildProcessError` when a piece fails.
     """
@@ -58,7 +60,7 @@ def record(
             left = (deadline - time.monotonic()) / 60 - ENDING
             closing |= left < 0
             if job and not closing:
-                running[_start(job, left, workers, folder)] = job
+                running[_start(job, left, workers, folder, computed)] = job
             elif running:
                 time.sleep(0.5)
             else:
@@ -81,16 +83,18 @@ def _next(missing: list[Job], running: list[Job], workers: int) -> Job | None:
 
 
 def _start(
-    job: Job, minutes: float, workers: int, folder: Path
+    job: Job,
+    minutes: float,
+    workers: int,
+    folder: Path,
+    computed: tuple[str, ...],
 ) -> subprocess.Popen:
     words = ["--folder", str(folder), "--minutes", f"{minutes:.2f}"]
+    if job.words[0] == "run":
+        words += computed
     cores = torch.get_num_threads()
     environment = {
         "OMP_NUM_THREADS": str(cores if job.alone else cores // workers or 1),
-        # glibc would hand large blocks back after every batch, and have
-        # their pages cleared anew for the next.
-        "MALLOC_MMAP_THRESHOLD_": str(2**33),
-        "MALLOC_TRIM_THRESHOLD_": str(2**34),
     }
     log = _log(job, folder)
     log.parent.mkdir(parents=True, exist_ok=True)

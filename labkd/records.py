@@ -13,6 +13,7 @@ from, on the validation images alone.
 
 import json
 import math
+import statistics
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
@@ -39,6 +40,8 @@ FIELDS = (
     "command",
 )
 DAMAGED = "delete it and make it anew, or take it from a copy"
+# What a grid may choose.
+TUNED = ("learning_rate", "temperature", "teacher_weight")
 SCORES = ("accuracy", "nll", "ece", "brier")
 DEFAULTS = {
     field.name: list(field.default)
@@ -84,52 +87,74 @@ def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:
     return Path(results) / recipe / f"{size}-grid.json"
 
 
-def grid_for(recipe: str, size: str, results: Path = RESULTS) -> Path:
+def grids_of(
+    recipe: str, size: str, results: Path = RESULTS
+) -> tuple[Path, ...]:
     r"""
-    The grid that chooses a recipe's rate: its own, or that of `tuned_as`.
+    The grids that tune a recipe: that of `tuned_as`, then its own.
 
     Raises `ValueError` for a name or a size that does not exist.
     """
-    return grid_path(find(recipe, size).tuned_as or recipe, size, results)
+    found = find(recipe, size)
+    names = [found.tuned_as] * bool(found.tuned_as)
+    names += [recipe] * bool(found.learning_rates)
+    return tuple(grid_path(name, size, results) for name in names)
 
 
 def tuned(recipe: str, size: str, results: Path = RESULTS) -> Recipe:
     r"""
-    A recipe with the learning rate that its grid chose, if it was recorded.
+    A recipe with what its grids chose, as far as they were recorded.
 
     Raises `ValueError` for a name or a size that does not exist.
     """
-    path = grid_for(recipe, size, results)
-    if not path.is_file():
-        return find(recipe, size)
-    grid = read_json(path)
-    with reading(path, DAMAGED):
-        chosen = float(grid["learning_rate"])
-        if not 0 < chosen < math.inf:
-            raise ValueError(f"learning_rate is {chosen}")
-    return replace(find(recipe, size), learning_rate=chosen)
+    found = find(recipe, size)
+    for path in grids_of(recipe, size, results):
+        if not path.is_file():
+            continue
+        grid = read_json(path)
+        with reading(path, DAMAGED):
+            chosen = {k: float(grid[k]) for k in TUNED if k in grid}
+            for key, value in chosen.items():
+                if not 0 < value < math.inf:
+                    raise ValueError(f"{key} is {value}")
+            found = replace(found, **chosen)
+    return found
 
 
 def write_grid(trials: list[dict], results: Path) -> Path:
     r"""
     Write the trials of a recipe; the best on the validation images is chosen.
 
-    * `trials`: records without a score on test images, one a learning rate
+    * `trials`: records without a score on test images
     """
+    first = trials[0]
+    key = {"recipe": first["recipe"], "size": first["size"]}
+    grid = {**key, **best(trials), "trials": trials}
+    return write_whole(grid, grid_path(*key.values(), results))
 
-    def score(trial: dict) -> float:
-        return trial["epochs"][-1]["validation"]["accuracy"]
 
-    first, best = trials[0], max(trials, key=score)
-    grid = {
-        "recipe": first["recipe"],
-        "size": first["size"],
-        "learning_rate": best["config"]["learning_rate"],
-        "trials": trials,
-    }
-    return write_whole(
-        grid, grid_path(first["recipe"], first["size"], results)
+def best(trials: list[dict]) -> dict[str, float]:
+    r"""
+    The settings with the highest mean accuracy on the validation images.
+
+    * `trials`: records, one or more a setting, each of another seed
+
+    Returns the learning rate, and of `TUNED` what differs between trials.
+    """
+    scores = {}
+    for trial in trials:
+        settings = tuple(trial["config"][key] for key in TUNED)
+        accuracy = trial["epochs"][-1]["validation"]["accuracy"]
+        scores.setdefault(settings, []).append(accuracy)
+    chosen = max(
+        scores, key=lambda settings: statistics.mean(scores[settings])
     )
+    varied = zip(*scores, strict=True)
+    return {
+        key: value
+        for key, value, values in zip(TUNED, chosen, varied, strict=True)
+        if key == TUNED[0] or len(set(values)) > 1
+    }
 
 
 def write(record: dict, results: Path) -> Path:

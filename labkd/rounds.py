@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from labkd.arms import find
-from labkd.building import objective_of, optimizer_of
+from labkd.building import bank_of, objective_of, optimizer_of
 from labkd.customary import batches_of, train_epoch
 from labkd.data import load
 from labkd.pixels import Normalise, native_bfloat16
@@ -130,7 +130,7 @@ def ours(
             generator=generator,
             epochs=range(1),
             batch_size=recipe.batch_size,
-            padding=recipe.padding,
+            bank=bank_of(recipe, images),
             clip_norm=recipe.clip_norm,
             bfloat16=native_bfloat16(bench.device),
         ):

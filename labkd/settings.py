@@ -10,7 +10,15 @@ teacher in a [recipe](../labkd/recipes.py) without one.
 import math
 from dataclasses import asdict, fields, replace
 
-from labkd.recipes import MUTUAL, OBJECTIVES, PIXELS, PLAN, TAUGHT, Recipe
+from labkd.recipes import (
+    MUTUAL,
+    OBJECTIVES,
+    PIXELS,
+    PLAN,
+    SOFT,
+    TAUGHT,
+    Recipe,
+)
 
 # Beyond these, products of some are no longer the machine's integers.
 LARGEST, WIDEST = 10**9, 10**4
@@ -44,12 +52,12 @@ def check(recipe: Recipe) -> None:
     r"""Raises `ValueError` for a recipe that cannot be run."""
     positive = (
         *("width", "epochs", "batch_size", "patch_size", "depth"),
-        *("heads", "seeds", "shrink", "cohort", "repeats"),
+        *("heads", "seeds", "shrink", "cohort", "repeats", "trial_seeds"),
     )
     shares = ("momentum", "drop_path", "teacher_weight", "correct_probability")
     sizes = (
         *("width", "depth", "heads", "mlp_ratio", "patch_size", "shrink"),
-        *("padding", "cohort", "repeats"),
+        *("padding", "cohort", "repeats", "views"),
     )
     for key, value in asdict(recipe).items():
         if not isinstance(value, int | float):
@@ -96,7 +104,7 @@ def _check_objective(recipe: Recipe) -> None:
         raise ValueError(f"{recipe.architecture} has no distillation token")
     if objective == "token" and not token:
         raise ValueError("objective 'token' needs distillation_token=true")
-    if objective not in ("token", "cross-entropy") and token:
+    if objective not in ("token", "cross-entropy", "doubled") and token:
         raise ValueError(
             f"objective {objective!r} is for one head, not for two: it needs "
             "distillation_token=false"
@@ -105,8 +113,11 @@ def _check_objective(recipe: Recipe) -> None:
         raise ValueError(
             f"objective {objective!r} does not go with cohort={recipe.cohort}"
         )
-    if objective in ("soft", "virtual") and not recipe.temperature:
+    if objective in (*SOFT, "virtual") and not recipe.temperature:
         raise ValueError("temperature must be above 0, got 0.0")
+    # They change a table, and the views of a blend cannot be counted.
+    if recipe.mixup and objective in SOFT[1:]:
+        raise ValueError(f"objective {objective!r} needs mixup=false")
     # The labels of a blend are nobody's: only a teacher can be asked.
     if recipe.mixup and (not recipe.teacher or recipe.teacher_weight < 1):
         raise ValueError(

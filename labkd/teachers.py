@@ -2,7 +2,7 @@ r"""
 # Teachers
 
 Whatever a student learns from, the loop asks for it in one way: pixels, the
-indices of the images and their views go in, logits come out, or nothing. A
+indices of the images and of their views go in, logits come out, or nothing. A
 live teacher looks at the pixels. A recorded one looks up what it once said of
 these views of these images, which costs next to nothing.
 """
@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from labkd.files import remove
 from labkd.pixels import Normalise, predict
 from labkd.views import (
+    Bank,
     build_table,
-    every_view,
     load_table,
     look_up,
     save_table,
@@ -32,7 +32,7 @@ Objective = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 KEEP_EVERY = 30.0
 
 
-def nobody(pixels: Tensor, indices: Tensor, views: Tensor) -> None:
+def nobody(pixels: Tensor, indices: Tensor, columns: Tensor) -> None:
     r"""No teacher: the labels are all there is."""
 
 
@@ -47,25 +47,24 @@ def live(model: nn.Module) -> Teacher:
     """
     model.eval().requires_grad_(False)
 
-    def ask(pixels: Tensor, indices: Tensor, views: Tensor) -> Tensor:
+    def ask(pixels: Tensor, indices: Tensor, columns: Tensor) -> Tensor:
         with torch.no_grad():
             return model(pixels).float()
 
     return ask
 
 
-def recorded(table: Tensor, *, padding: int) -> Teacher:
+def recorded(table: Tensor) -> Teacher:
     r"""
     A teacher that was asked about every view beforehand.
 
     * `table`: from `views.build_table`, of the training images in their order
-    * `padding`: of the views, in pixels
 
     Returns a teacher: float32 logits, (batch, classes), where the table is.
     """
 
-    def ask(pixels: Tensor, indices: Tensor, views: Tensor) -> Tensor:
-        return look_up(table, indices, views, padding=padding)
+    def ask(pixels: Tensor, indices: Tensor, columns: Tensor) -> Tensor:
+        return look_up(table, indices, columns)
 
     return ask
 
@@ -74,8 +73,8 @@ def table_of(
     model: nn.Module,
     images: Tensor,
     normalise: Normalise,
+    bank: Bank,
     *,
-    padding: int,
     path: Path,
     bfloat16: bool = False,
     deadline: float = math.inf,
@@ -85,7 +84,7 @@ def table_of(
     A teacher's table, from its file or built in steps that are kept.
 
     * `images`: uint8, shape (images, channels, height, width)
-    * `padding`: of the views, in pixels
+    * `bank`: the views that it is asked about
     * `path`: of the table; an unfinished one lies beside it
     * `deadline`: of `time.monotonic`, in seconds; stop before it
 
@@ -97,12 +96,12 @@ def table_of(
     if path.is_file():
         # Of a process that was killed when the table was whole.
         remove(unfinished)
-        return load_table(path, model, images).to(images.device)
+        return load_table(path, model, images, bank).to(images.device)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = []
     if unfinished.is_file():
-        done = [load_table(unfinished, model, images)]
-    views = every_view(padding)
+        done = [load_table(unfinished, model, images, bank)]
+    views = bank.views.shape[1]
     kept = sum(table.shape[1] for table in done)
     answer = partial(
         predict,
@@ -112,18 +111,19 @@ def table_of(
         bfloat16=bfloat16,
     )
     saved, slowest = time.monotonic(), 0.0
-    for view in progress(views[kept:].split(1)):
+    for column in progress(range(kept, views)):
         started = time.monotonic()
         late = started + slowest > deadline
         if done and (late or started > saved + KEEP_EVERY):
-            save_table(unfinished, torch.cat(done, 1), model, images)
+            made = torch.cat(done, dim=1)
+            save_table(unfinished, made, model, images, bank)
             saved = started
         if late:
-            raise TimeoutError(f"{kept} of {len(views)} views are done")
-        done.append(build_table(answer, images, padding=padding, views=view))
+            raise TimeoutError(f"{kept} of {views} views are done")
+        done.append(build_table(answer, images, bank, columns=[column]))
         kept += 1
         slowest = max(slowest, time.monotonic() - started)
     table = torch.cat(done, dim=1)
-    save_table(path, table, model, images)
+    save_table(path, table, model, images, bank)
     remove(unfinished)
     return table.to(images.device)

@@ -20,7 +20,7 @@ from accelerate import Accelerator
 from labkd import engine
 from labkd.archives import CIFAR10_CLASSES
 from labkd.arms import find
-from labkd.building import build, objective_of, optimizer_of
+from labkd.building import bank_of, build, objective_of, optimizer_of
 from labkd.pixels import Normalise
 from labkd.sources import ImageSet
 from labkd.teachers import nobody
@@ -129,7 +129,7 @@ def _epochs(
         generator=generator,
         epochs=range(1, recipe.epochs + 1),
         batch_size=recipe.batch_size,
-        padding=recipe.padding,
+        bank=bank_of(recipe, random),
         clip_norm=recipe.clip_norm,
         bfloat16=bfloat16,
         share=(0, 1) if alone else (accelerator.process_index, processes),

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from labkd.batches import draw_epoch, parts
 from labkd.pixels import mix
 from labkd.sources import ImageSet
-from labkd.views import apply_views
+from labkd.views import Bank
 from labkd.watching import Watch
 
 
@@ -30,7 +30,7 @@ def fit(
     generator: torch.Generator,
     epochs: range,
     batch_size: int,
-    padding: int,
+    bank: Bank,
     clip_norm: float = 0.0,
     mixup: bool = False,
     bfloat16: bool = False,
@@ -43,8 +43,9 @@ def fit(
 
     * `training_set`: on the device; `normalise`: from bytes to pixels
     * `objective`: what the model returns, teacher_logits, labels to a loss
-    * `teacher`: pixels, indices of images, views to logits; see `teachers`
+    * `teacher`: pixels, indices of images and views to logits; see `teachers`
     * `generator`: draws order and views, on the CPU; `epochs`: still to do
+    * `bank`: the views that the images are shown in
     * `share`: of a batch, which of how many; `accumulation`: in so many parts
 
     Yields `{"epoch", "loss", "seconds"}`; evaluate between them as you like.
@@ -55,16 +56,16 @@ def fit(
     for epoch in epochs:
         model.train()
         started = time.perf_counter()
-        drawn = draw_epoch(labels, batch_size, padding, share, generator)
-        for batch, chosen, views in progress(drawn):
-            crops = apply_views(images[chosen], views, padding=padding)
+        drawn = draw_epoch(bank, batch_size, epoch, share, generator, device)
+        for batch, chosen, columns in progress(drawn):
+            crops = bank.show(images, chosen, columns)
             pixels = normalise(crops)  # (share, channels, height, width)
             pixels = mix(pixels) if mixup else pixels
             optimizer.zero_grad(set_to_none=True)
-            loss, whole = 0.0, (pixels, chosen, views)
-            for pixels, chosen, views in parts(model, accumulation, *whole):
+            loss, whole = 0.0, (pixels, chosen, columns)
+            for pixels, chosen, columns in parts(model, accumulation, *whole):
                 with torch.autocast(device.type, torch.bfloat16, bfloat16):
-                    teacher_logits = teacher(pixels, chosen, views)
+                    teacher_logits = teacher(pixels, chosen, columns)
                     outputs, y = model(pixels), labels[chosen]
                     part = objective(outputs, teacher_logits, y)
                 # Means over parts, of all processes, make that over the batch.
