@@ -92,6 +92,11 @@ def _record(
         "seed": run.seed,
         "dataset": run.recipe.dataset,
         "source": images.source,
+        # Whoever uses its weights needs the statistics of its pixels.
+        "pixels": {
+            "mean": normalise.mean.tolist(),
+            "deviation": normalise.deviation.tolist(),
+        },
         "config": asdict(run.recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
         "teacher": source,
@@ -238,8 +243,8 @@ def _teacher_model(
     student: Run, accelerator: Accelerator, images: ImageSet
 ) -> nn.Module:
     theirs = student.teacher()
-    weights = theirs.file("weights.safetensors")
-    kept = (weights, theirs.file("logits.safetensors"))
+    weights, logits = theirs.learned()
+    kept = (weights, logits)
     if not all(file.is_file() for file in kept):
         tell(
             accelerator,
@@ -253,7 +258,7 @@ def _teacher_model(
         with suppress(BlockingIOError):
             run(theirs)
     # They are wanted after the last epoch, and better missed before the first.
-    outcomes.decided(theirs.file("logits.safetensors"))
+    outcomes.decided(logits)
     return outcomes.load_weights(weights, build(theirs.recipe, images))
 
 
@@ -279,7 +284,7 @@ def _judge(
             answered = examination.answers(run.recipe, test_set, normalise)
             theirs = answered.argmax(1).cpu()
         else:
-            path = run.teacher().file("logits.safetensors")
+            _, path = run.teacher().learned()
             theirs = outcomes.decided(path, len(ours))
         same = theirs == ours
         judged["agreement"] = same.double().mean().item()

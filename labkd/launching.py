@@ -31,6 +31,7 @@ from labkd.building import (
 )
 from labkd.files import reading
 from labkd.pixels import Normalise, predict
+from labkd.pretrained import SHIPPED_SIZE, WEIGHTS
 from labkd.recipes import Recipe, digest, essentials
 from labkd.sources import ImageSet
 from labkd.teachers import Teacher
@@ -70,6 +71,19 @@ class Run:
         r"""A file of this run, and of no other recipe or seed."""
         stem = f"{self.size}-seed{self.seed}-{digest(self.recipe)}"
         return self.folder / self.name / f"{stem}.{suffix}"
+
+    def learned(self) -> tuple[Path, Path]:
+        r"""Its weights and test logits: its own, or those of the package."""
+        own = self.file("weights.safetensors"), self.file("logits.safetensors")
+        shipped = WEIGHTS / f"{self.name}.safetensors"
+        if own[0].is_file() or not shipped.is_file():
+            return own
+        recorded = records.path_of(self.name, SHIPPED_SIZE, 0)
+        if (self.size, self.seed) != (SHIPPED_SIZE, 0):
+            return own
+        if digest(self.recipe) != digest(records.tuned(self.name, self.size)):
+            return own
+        return shipped, recorded.with_suffix(".logits.safetensors")
 
     def table(self, student: Recipe) -> Path:
         r"""The table of this run's model, about a student's images."""

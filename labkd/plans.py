@@ -167,7 +167,7 @@ def _settings(recipe: Recipe, trial: Recipe) -> tuple[str, ...]:
 
 def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
     theirs = run.teacher()
-    weights = theirs.file("weights.safetensors")
+    weights, _ = theirs.learned()
     line = ("run", theirs.name, "--size", run.size, "--seed", "0")
     tuned = records.grids_of(theirs.name, run.size, run.results)
     record = records.path_of(theirs.name, run.size, 0, run.results)

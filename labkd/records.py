@@ -108,11 +108,13 @@ def tuned(recipe: str, size: str, results: Path = RESULTS) -> Recipe:
     Raises `ValueError` for a name or a size that does not exist.
     """
     found = find(recipe, size)
-    for path in grids_of(recipe, size, results):
+    for name in filter(None, (found.tuned_as, recipe)):
+        path = grid_path(name, size, results)
         if not path.is_file():
             continue
         grid = read_json(path)
         with reading(path, DAMAGED):
+            float(grid["learning_rate"])
             chosen = {k: float(grid[k]) for k in TUNED if k in grid}
             for key, value in chosen.items():
                 if not 0 < value < math.inf:

@@ -96,7 +96,13 @@ def table_of(
     if path.is_file():
         # Of a process that was killed when the table was whole.
         remove(unfinished)
-        return load_table(path, model, images, bank).to(images.device)
+        table = load_table(path, model, images, bank)
+        if table.shape[1] != bank.views.shape[1]:
+            raise ValueError(
+                f"{path} has {table.shape[1]} of {bank.views.shape[1]} views: "
+                "delete it to build it anew"
+            )
+        return table.to(images.device)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = []
     if unfinished.is_file():

@@ -57,7 +57,7 @@ from labkd.data import load
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.teachers import nobody
-from labkd.views import apply_views, draw_views
+from labkd.views import Bank, apply_views, draw_views
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()
@@ -448,7 +448,7 @@ epochs = training.fit(
     generator=torch.Generator().manual_seed(3),
     epochs=range(1),
     batch_size=20,
-    padding=2,
+    bank=Bank.every(len(training_set), padding=2),
 )
 assert len(list(epochs)) == 1
 for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):

@@ -49,7 +49,6 @@ from torch import nn
 
 # %%
 from labkd import calibration, costs, figures, records
-from labkd.__main__ import main
 from labkd.arms import find
 from labkd.building import objective_of, some_of
 from labkd.comparisons import arms, paired_difference
@@ -57,7 +56,7 @@ from labkd.data import load
 from labkd.pixels import Normalise
 from labkd.teachers import live
 from labkd.training import fit
-from labkd.views import apply_views, build_table, draw_views, look_up
+from labkd.views import Bank, apply_views, build_table, draw_views, look_up
 from labkd.vit import VisionTransformer
 
 # %config InlineBackend.figure_format = "retina"
@@ -208,11 +207,13 @@ teacher = nn.Sequential(
 train_on_labels(teacher, data, 3e-3, epochs=15, seed=0)
 teacher.eval().requires_grad_(False)
 few = some_of(data, 300)
-table = build_table(lambda x: teacher(normalise(x)), few.images, padding=1)
+bank = Bank.every(len(few), padding=1)
+table = build_table(lambda x: teacher(normalise(x)), few.images, bank)
 
-views = draw_views(len(few), padding=1, generator=torch.Generator())
-asked = teacher(normalise(apply_views(few.images, views, padding=1)))
-found = look_up(table, torch.arange(len(few)), views, padding=1)
+every = torch.arange(len(few))
+columns = bank.choose(every, 1, torch.Generator())
+asked = teacher(normalise(bank.show(few.images, every, columns)))
+found = look_up(table, every, columns)
 torch.testing.assert_close(found, asked, rtol=1e-3, atol=1e-3)
 p = (table.float() / T).softmax(-1)  # (images, views, classes)
 changed = (p.argmax(-1) != p[:, :1].argmax(-1)).any(1).float().mean()
@@ -267,7 +268,7 @@ print(f"difference in points: {gain}")
 # difference of test accuracies with its 95 % interval. The cell prints them,
 # and asserts that the arms differ in what the student learns from and, where
 # the grid chose so, in the learning rate. Nothing else. Where there is a GPU,
-# in Colab say, it also runs one pair itself, larger, at the `colab` size.
+#
 
 # %%
 recipes = {
@@ -287,9 +288,6 @@ for name, config in plan.items():
     other = {k for k in config if config[k] != plan["labels"][k]}
     assert other <= lesson | {"baseline", "learning_rate"}
     assert [r["seed"] for r in found[name].records] == list(range(5))
-if torch.cuda.is_available():  # the whole path anew, teacher first
-    for name in ("labels", "soft"):
-        main(["run", recipes[name], "--size", "colab"])
 
 # %% [markdown]
 # ## Faster?
@@ -566,7 +564,7 @@ epochs = fit(
     generator=torch.Generator().manual_seed(3),
     epochs=range(2),
     batch_size=100,
-    padding=1,
+    bank=bank,
     clip_norm=1.0,
 )
 assert len(list(epochs)) == 2

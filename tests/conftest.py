@@ -178,3 +178,14 @@ def scroll_through(page):
           scrollTo(0, 0)
         }"""
     )
+
+
+@pytest.fixture(scope="session")
+def cifar10():
+    r"""Skips a test on a machine that has no copy of CIFAR-10."""
+    try:
+        from labkd.data import load
+
+        return load("cifar10", "test", download=False)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))

@@ -7,11 +7,13 @@ import torch
 from torch import nn
 
 from labkd.batches import draw_epoch, parts
+from labkd.views import Bank
 
 
 def drawn(share=(0, 1), seed=0, count=23):
     generator = torch.Generator().manual_seed(seed)
-    return draw_epoch(torch.zeros(count), 10, 2, share, generator)
+    bank = Bank.every(count, padding=2)
+    return draw_epoch(bank, 10, 1, share, generator, torch.device("cpu"))
 
 
 def test_an_epoch_has_every_image_once_and_a_view_for_each():
@@ -20,7 +22,7 @@ def test_an_epoch_has_every_image_once_and_a_view_for_each():
     order = torch.cat([batch for batch, _, _ in epoch])
     assert torch.equal(order.sort().values, torch.arange(23))
     for batch, chosen, views in epoch:
-        assert torch.equal(batch, chosen) and views.shape == (len(batch), 3)
+        assert torch.equal(batch, chosen) and views.shape == batch.shape
     other = torch.cat([batch for batch, _, _ in drawn(seed=1)])
     assert not torch.equal(order, other)
 

@@ -16,7 +16,7 @@ from labkd.rounds import Bench, bare, customary, images_for, ours, resnet20
 from labkd.sources import ImageSet
 from labkd.teachers import nobody
 from labkd.training import fit
-from labkd.views import apply_views, every_view
+from labkd.views import Bank, apply_views, every_view
 
 CPU = torch.device("cpu")
 PAIRS = (
@@ -59,7 +59,7 @@ def our_epochs(model, data, *, batch_size, epochs=1, **changes):
         "generator": torch.Generator().manual_seed(0),
         "epochs": range(epochs),
         "batch_size": batch_size,
-        "padding": 0,
+        "bank": Bank.every(len(data), padding=0),
     } | changes
     schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
     return list(fit(model, data, optimizer, schedule, **settings))

@@ -23,7 +23,7 @@ from labkd.own_teacher import make
 from labkd.pixels import Normalise, predict
 from labkd.recipes import PIXELS
 from labkd.sources import ImageSet
-from labkd.views import build_table
+from labkd.views import Bank, build_table
 
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")
 NAMES = tuple("ant bee cat dog eel fly gnu hen ibis jay".split())
@@ -269,9 +269,10 @@ def test_what_is_said_is_what_was_asked_for(examined):
         table_name(replace(SOFT, dataset="cifar10"), said),
         table_name(replace(SOFT, image_size=8), said),
         table_name(replace(SOFT, padding=2), said),
+        table_name(replace(SOFT, views=5), said),
         table_name(replace(SOFT, training_images=20), said),
     ]
-    assert len({name, *others}) == 8
+    assert len({name, *others}) == 9
     # How the student learns does not matter to it.
     assert table_name(replace(SOFT, temperature=9.0), said) == name
 
@@ -279,11 +280,12 @@ def test_what_is_said_is_what_was_asked_for(examined):
 def test_a_table_of_another_code_with_the_same_weights_is_refused(examined):
     teacher, _ = examined(Shade())
     images = IMAGES.images[:40]
+    bank = Bank.every(len(images), padding=1)
     table = build_table(
-        lambda chunk: predict(teacher, chunk, STUDENT), images, padding=1
+        lambda chunk: predict(teacher, chunk, STUDENT), images, bank
     )
-    check_table(table, teacher, images, STUDENT, padding=1)
+    check_table(table, teacher, images, STUDENT, bank)
     recipe = replace(SOFT, teacher="mine:model", teacher_pixels="unit")
     for other in (make(recipe, 10, STUDENT), Shade(sharp=8.0)):
         with pytest.raises(ValueError, match="is of another teacher"):
-            check_table(table, other, images, STUDENT, padding=1)
+            check_table(table, other, images, STUDENT, bank)

@@ -512,7 +512,7 @@ CASES = {
     "table of fewer views": (
         table_of(lambda table, found: (table[:, 1:].contiguous(), found)),
         LEARN,
-        "padding 1 has 18 views, the table has 17",
+        "has 17 of 18 views: delete it",
     ),
     "table asked for again": (cut(TABLE), ASK, "table is damaged"),
     "table half done": (unfinished, ASK, "unfinished-laptop"),

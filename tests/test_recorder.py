@@ -68,7 +68,7 @@ class Machine:
     def strftime(self, form):
         return f"{self.now:.0f}"
 
-    def start(self, job, minutes, workers, folder):
+    def start(self, job, minutes, workers, folder, computed):
         assert all(file.is_file() for file in job.needs)
         assert not any(job == piece.job for piece in self.running)
         assert not any(piece.job.alone for piece in self.running)
@@ -275,7 +275,7 @@ def started(monkeypatch, tmp_path, job, *, cores, workers):
     monkeypatch.setattr(
         recorder.subprocess, "Popen", lambda *a, **k: calls.append((a[0], k))
     )
-    recorder._start(job, 12.5, workers, tmp_path)
+    recorder._start(job, 12.5, workers, tmp_path, ())
     ((words, options),) = calls
     return words, options["env"]
 

@@ -11,7 +11,7 @@ from labkd.arms import RECIPES, find
 from labkd.building import some_of, split_of
 from labkd.pixels import Normalise
 from labkd.recipes import digest
-from labkd.views import apply_views
+from labkd.views import Bank
 
 AXES = ("training_images", "epochs", "temperature", "teacher_weight")
 SIZES = ("laptop", "full")
@@ -68,14 +68,15 @@ def test_both_arms_have_the_rate_of_the_grid_where_the_axes_meet(axis, size):
         ):
             ours, theirs = find(name, size), find(met, size)
             assert ours.tuned_as == met or name == met
-            assert records.grid_for(name, size) == records.grid_path(met, size)
+            grid = records.grid_path(met, size)
+            assert records.grids_of(name, size) == (grid,)
             if size == "laptop":
                 rate = records.tuned(name, size).learning_rate
                 assert rate == records.tuned(met, size).learning_rate
             assert set(theirs.learning_rates) >= {ours.learning_rate}
 
 
-def test_all_images_are_counted():
+def test_all_images_are_counted(cifar10):
     recipe = find(sweeps.SCRATCH, "full")
     assert recipe.training_images == 0
     assert len(split_of(recipe, "train")) == sweeps.TRAINING_IMAGES
@@ -121,8 +122,8 @@ def test_an_epoch_has_every_image_so_often(repeats, tmp_path):
     images = some_of(split_of(recipe, "train"), 20)
     asked = []
 
-    def teacher(pixels, indices, views):
-        asked.append((indices, views, pixels))
+    def teacher(pixels, indices, columns):
+        asked.append((indices, columns, pixels))
         return None
 
     normalise = Normalise.of(images.images)
@@ -133,12 +134,13 @@ def test_an_epoch_has_every_image_so_often(repeats, tmp_path):
         indices = torch.cat([indices for indices, _, _ in epoch])
         assert indices.bincount().tolist() == [repeats] * 20
     # The teacher is asked about the image that the student sees.
-    for indices, views, pixels in asked:
-        crops = apply_views(images.images[indices], views, padding=1)
+    bank = Bank.every(20, padding=1)
+    for indices, columns, pixels in asked:
+        crops = bank.show(images.images, indices, columns)
         assert pixels.equal(normalise(crops))
 
 
-def test_images_of_a_class_each():
+def test_images_of_a_class_each(cifar10):
     recipe = find("scratch-vit_1000-cifar10", "laptop")
     some = some_of(split_of(recipe, "train"), recipe.training_images)
     assert some.labels.bincount().tolist() == [100] * 10

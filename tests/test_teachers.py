@@ -13,7 +13,7 @@ from labkd.resnet import ResNet
 from labkd.sources import ImageSet
 from labkd.teachers import KEEP_EVERY, live, nobody, recorded, table_of
 from labkd.training import fit
-from labkd.views import every_view
+from labkd.views import Bank, every_view
 
 PADDING = 2
 VIEWS = len(every_view(PADDING))
@@ -59,7 +59,7 @@ def train(data, teacher, *, epochs=2):
         generator=torch.Generator().manual_seed(2),
         epochs=range(1, epochs + 1),
         batch_size=5,
-        padding=PADDING,
+        bank=Bank.every(len(data), padding=PADDING),
     ):
         assert student.training
     return torch.cat(said), student
@@ -67,9 +67,8 @@ def train(data, teacher, *, epochs=2):
 
 def table(model, data, path, **options):
     normalise = Normalise.of(data.images)
-    return table_of(
-        model, data.images, normalise, padding=PADDING, path=path, **options
-    )
+    bank = Bank.every(len(data), padding=PADDING)
+    return table_of(model, data.images, normalise, bank, path=path, **options)
 
 
 def test_nobody_says_nothing():
@@ -106,13 +105,13 @@ def test_a_recorded_teacher_says_what_the_live_one_says(data, tmp_path):
     assert answers.shape == (12, VIEWS, 5)
     assert answers.dtype is torch.float16
     from_life, _ = train(data, live(model))
-    from_table, _ = train(data, recorded(answers, padding=PADDING))
+    from_table, _ = train(data, recorded(answers))
     assert from_table.dtype is torch.float32
     # Half precision keeps 11 bits.
     torch.testing.assert_close(from_table, from_life, rtol=2**-10, atol=1e-3)
     # The images of another order, or other views, have other answers.
     for dimension in (0, 1):
-        wrong = recorded(answers.roll(1, dimension), padding=PADDING)
+        wrong = recorded(answers.roll(1, dimension))
         said, _ = train(data, wrong)
         assert (said - from_life).abs().max() > 0.01
 

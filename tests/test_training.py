@@ -14,6 +14,7 @@ from labkd.resnet import ResNet
 from labkd.sources import ImageSet
 from labkd.teachers import live, nobody
 from labkd.training import fit
+from labkd.views import Bank
 from labkd.vit import VisionTransformer
 
 
@@ -40,7 +41,7 @@ def run(model, data, *, epochs=2, seed=3, learning_rate=0.1, **changes):
         "generator": torch.Generator().manual_seed(seed),
         "epochs": range(1, epochs + 1),
         "batch_size": 10,
-        "padding": 1,
+        "bank": Bank.every(len(data), padding=1),
     } | changes
     return list(fit(model, data, optimizer, schedule, **settings))
 
@@ -130,7 +131,7 @@ def test_the_loss_is_the_mean_over_images():
 def test_one_step_of_the_loop_is_the_textbook_step():
     data = some_images(count=6)
     ours, theirs = small(), small()
-    run(ours, data, epochs=1, batch_size=6, padding=0)
+    run(ours, data, epochs=1, batch_size=6, bank=Bank.every(6, padding=0))
     # With no padding and one batch only mirror images are left; mirror the
     # same ones by replaying the generator.
     generator = torch.Generator().manual_seed(3)

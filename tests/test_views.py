@@ -8,6 +8,7 @@ from torch import nn
 from labkd.pixels import Normalise, predict
 from labkd.resnet import ResNet
 from labkd.views import (
+    Bank,
     apply_views,
     build_table,
     draw_views,
@@ -70,6 +71,7 @@ def test_views_must_match_the_images():
 
 
 PADDING = 2
+BANK = Bank.every(6, padding=PADDING)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +91,7 @@ def images():
 def table(teacher, images):
     normalise = Normalise.of(images)
     return build_table(
-        lambda pixels: predict(teacher, pixels, normalise),
-        images,
-        padding=PADDING,
+        lambda pixels: predict(teacher, pixels, normalise), images, BANK
     )
 
 
@@ -105,55 +105,119 @@ def test_the_table_equals_the_live_teacher(teacher, images, table):
     assert table.shape == (6, 50, 5) and table.dtype is torch.float16
     generator = torch.Generator().manual_seed(1)
     indices = torch.randint(6, (200,), generator=generator)
-    views = draw_views(200, padding=PADDING, generator=generator)
-    crops = apply_views(images[indices], views, padding=PADDING)
+    columns = BANK.choose(indices, 1, generator)
+    crops = BANK.show(images, indices, columns)
     live = predict(teacher, crops, Normalise.of(images))
-    cached = look_up(table, indices, views, padding=PADDING)
+    cached = look_up(table, indices, columns)
     assert cached.dtype is torch.float32
     # Half precision keeps 11 bits.
     torch.testing.assert_close(cached, live, rtol=2**-10, atol=1e-3)
     # Another view of the same image has another answer.
-    other = look_up(table, indices, views.roll(1, 0), padding=PADDING)
+    other = look_up(table, indices, columns.roll(1))
     assert (other - live).abs().max() > 0.01
 
 
-def test_another_padding_is_refused(table):
-    views = torch.zeros(1, 3, dtype=torch.int64)
-    with pytest.raises(ValueError, match="162 views, the table has 50"):
-        look_up(table, torch.tensor([0]), views, padding=4)
+def test_the_bank_of_all_views_draws_as_draw_views_does():
+    batch = torch.tensor([4, 0, 2])
+    generator = torch.Generator().manual_seed(3)
+    columns = BANK.choose(batch, 1, generator)
+    again = torch.Generator().manual_seed(3)
+    views = draw_views(3, padding=PADDING, generator=again)
+    assert torch.equal(BANK.views[batch, columns], views)
+    assert torch.equal(generator.get_state(), again.get_state())
+
+
+def test_a_bank_shows_its_views_in_turn_and_mirrors_every_other():
+    bank = Bank.drawn(40, 5, padding=2)
+    assert bank.views.shape == (40, 5, 3)
+    batch, generator = torch.arange(40), torch.Generator().manual_seed(0)
+    turns = [bank.choose(batch, e, generator) for e in range(1, 8)]
+    assert [t.unique().tolist() for t in turns] == [
+        [0],
+        [1],
+        [2],
+        [3],
+        [4],
+        [0],
+        [1],
+    ]
+    mirrored = bank.views[:, :, 2]
+    assert torch.equal(mirrored[:, 1:], 1 - mirrored[:, :-1])
+    assert 8 < mirrored[:, 0].sum() < 32
+    assert bank.views[..., :2].unique().tolist() == [0, 1, 2, 3, 4]
+    # A smaller bank begins like a larger one, and any two are the same.
+    fewer = Bank.drawn(40, 3, padding=2)
+    assert torch.equal(fewer.views, bank.views[:, :3])
+
+
+def test_a_table_of_a_drawn_bank_is_the_live_teacher(teacher, images):
+    bank, normalise = Bank.drawn(6, 4, padding=PADDING), Normalise.of(images)
+    made = build_table(lambda x: predict(teacher, x, normalise), images, bank)
+    assert made.shape == (6, 4, 5)
+    every = torch.arange(6)
+    for epoch in range(1, 5):
+        columns = bank.choose(every, epoch, torch.Generator())
+        shown = bank.show(images, every, columns)
+        live = predict(teacher, shown, normalise)
+        cached = look_up(made, every, columns)
+        torch.testing.assert_close(cached, live, rtol=2**-10, atol=1e-3)
+
+
+@pytest.mark.parametrize("far", [7e4, -7e4, float("nan"), float("inf")])
+def test_logits_beyond_half_precision_are_refused(images, far):
+    logits = torch.tensor([[far, 1.0, 0.0]]).expand(6, 3)
+    with pytest.raises(ValueError, match="half precision"):
+        build_table(lambda pixels: logits, images, BANK)
+
+
+@pytest.mark.parametrize("view", [[-3, 0, 0], [0, 5, 0], [0, 0, 2]])
+def test_views_out_of_range_are_refused(images, view):
+    views = torch.tensor([view]).expand(6, 3)
+    with pytest.raises(ValueError, match="views must lie in"):
+        apply_views(images, views, padding=PADDING)
+
+
+def test_negative_indices_are_refused(table):
+    zero, below = torch.tensor([0]), torch.tensor([-1])
+    for indices, columns in ((zero, below), (below, zero)):
+        with pytest.raises(ValueError, match="-1 is negative"):
+            look_up(table, indices, columns)
 
 
 def test_a_stored_table_comes_back(tmp_path, teacher, images, table):
     path = tmp_path / "table.safetensors"
-    save_table(path, table, teacher, images)
-    assert torch.equal(load_table(path, teacher, images), table)
+    save_table(path, table, teacher, images, BANK)
+    assert torch.equal(load_table(path, teacher, images, BANK), table)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_table_of_others_is_refused(tmp_path, teacher, images, table):
     path = tmp_path / "table.safetensors"
-    save_table(path, table, teacher, images)
+    save_table(path, table, teacher, images, BANK)
     changed = images.clone()
     changed[3, 1, 4, 4] ^= 1
     with pytest.raises(ValueError, match="not a table of these images"):
-        load_table(path, teacher, changed)
+        load_table(path, teacher, changed, BANK)
     other = ResNet(width=8, num_classes=5)
     other.load_state_dict(teacher.state_dict())
-    assert torch.equal(load_table(path, other, images), table)
+    assert torch.equal(load_table(path, other, images, BANK), table)
     with torch.no_grad():
         other.fc.bias[0] += 1e-3
     with pytest.raises(ValueError, match="not a table of these weights"):
-        load_table(path, other, images)
+        load_table(path, other, images, BANK)
+    for bank in (Bank.every(6, padding=1), Bank.drawn(6, 50, padding=2)):
+        with pytest.raises(ValueError, match="not a table of these views"):
+            load_table(path, teacher, images, bank)
 
 
 def test_a_damaged_table_is_named(tmp_path, teacher, images, table):
     path = tmp_path / "table"
-    save_table(path, table, teacher, images)
+    save_table(path, table, teacher, images, BANK)
     whole = path.read_bytes()
     for end in (0, 5, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:end])
         with pytest.raises(ValueError, match="table is damaged.*delete it"):
-            load_table(path, teacher, images)
+            load_table(path, teacher, images, BANK)
 
 
 def test_building_leaves_the_teacher_alone(images):
@@ -164,7 +228,7 @@ def test_building_leaves_the_teacher_alone(images):
     build_table(
         lambda pixels: predict(teacher, pixels, normalise),
         images[:2],
-        padding=1,
+        Bank.every(2, padding=1),
     )
     after = teacher.state_dict()
     assert all(torch.equal(value, after[k]) for k, value in before.items())
@@ -173,6 +237,8 @@ def test_building_leaves_the_teacher_alone(images):
 def test_digests_see_the_shape(tmp_path, images, table):
     path = tmp_path / "table.safetensors"
     teacher = nn.Linear(2, 2)
-    save_table(path, table, teacher, images)
+    save_table(path, table, teacher, images, BANK)
     with pytest.raises(ValueError, match="not a table of these images"):
-        load_table(path, teacher, images.transpose(2, 3).reshape(6, 3, 4, 16))
+        load_table(
+            path, teacher, images.transpose(2, 3).reshape(6, 3, 4, 16), BANK
+        )
