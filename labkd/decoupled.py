@@ -251,10 +251,10 @@ def _z_scores(values: Tensor) -> Tensor:
     deviation = length / math.sqrt(values.shape[-1])
     # The mean of equal numbers may be off by a rounding error, which is not
     # a deviation to divide by. Nor is one whose square is too small a number.
+    # Divided by infinity, such numbers are 0 and have no gradient.
     flat = values.amax(-1, keepdim=True) == values.amin(-1, keepdim=True)
     flat = flat | (deviation == 0)
-    scores = centred / deviation.masked_fill(flat, 1.0)
-    return scores.masked_fill(flat, 0.0)
+    return centred / deviation.masked_fill(flat, math.inf)
 
 
 def _check_classes(logits: Tensor) -> None:

@@ -322,13 +322,12 @@ def _relations(embeddings: Tensor) -> tuple[Tensor, Tensor]:
     steps = x[None] - x[:, None]  # (batch, batch, width): row j to row i
     # The slope of a square root is infinite at 0, that of this norm is 0.
     lengths = torch.linalg.vector_norm(steps, dim=2)  # (batch, batch)
-    apart = lengths > 0
     rows = len(x)
     mean = lengths.sum() / (rows * (rows - 1))
-    # Where all rows are equal there is no unit, and every distance stays 0.
-    distances = lengths / mean.masked_fill(mean == 0, 1.0)
-    units = steps / lengths.masked_fill(~apart, 1.0)[..., None]
-    units = units * apart[..., None]
+    # Divided by infinity, what has no length has no direction either, and no
+    # gradient.
+    distances = lengths / mean.masked_fill(mean == 0, math.inf)
+    units = steps / lengths.masked_fill(lengths == 0, math.inf)[..., None]
     return distances, units @ units.transpose(1, 2)  # (b, b, b): j, i, k
 
 
