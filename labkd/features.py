@@ -14,8 +14,9 @@ student only, and the regressor.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -53,7 +54,8 @@ def capture(model: nn.Module, *names: str) -> Iterator[dict[str, Tensor]]:
             raise ValueError(f"the model has no part {name!r}")
     seen: dict[str, Tensor] = {}
     handles = [
-        parts[name].register_forward_hook(_keep(seen, name)) for name in names
+        parts[name].register_forward_hook(partial(_keep, seen, name))
+        for name in names
     ]
     try:
         yield seen
@@ -62,13 +64,15 @@ def capture(model: nn.Module, *names: str) -> Iterator[dict[str, Tensor]]:
             handle.remove()
 
 
-def _keep(seen: dict[str, Tensor], name: str) -> Callable:
-    # A function of its own, or every hook would use the last name. It must
-    # return nothing: what a hook returns replaces the output.
-    def hook(module: nn.Module, inputs: tuple, output: Tensor) -> None:
-        seen[name] = output
-
-    return hook
+def _keep(
+    seen: dict[str, Tensor],
+    name: str,
+    module: nn.Module,
+    inputs: tuple,
+    output: Tensor,
+) -> None:
+    # What a hook returns would replace the output, so it returns nothing.
+    seen[name] = output
 
 
 def token_grid(tokens: Tensor, *, special_tokens: int = 1) -> Tensor:
