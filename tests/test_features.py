@@ -328,6 +328,14 @@ def test_hooks_are_gone_afterwards():
     assert hooks(model) == 0
 
 
+def test_what_is_overwritten_in_place_is_seen_overwritten():
+    images = drawn(2, 1, 6, 6)
+    model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(inplace=True)).double()
+    with capture(model, "0") as seen:
+        model(images)
+    assert torch.equal(seen["0"], model[0](images).relu())
+
+
 def test_no_part_of_that_name():
     model = network()
     with (
