@@ -14,8 +14,14 @@ belongs to the learning rate.
 
 The number of classes matters where a library averages over them: there the
 same settings mean another loss on another data set.
+
+One row is of another loss, the
+[standardised](../labkd/decoupled.py#standardised_loss) one: its library finds
+deviations over the classes with $C - 1$, and not with $C$ as the paper, which
+is another temperature.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -37,6 +43,8 @@ class TwoWeights:
     * `unit`: $u$, of the temperature and the number of classes: what a soft
       weight of one puts before the divergence
     * `example`: settings to show it by: temperature, soft, hard
+    * `standardised`: of logits divided by their deviation over the classes,
+      taken with $C - 1$
     """
 
     library: str
@@ -44,18 +52,27 @@ class TwoWeights:
     hard: str
     unit: Callable[[float, int], float]
     example: tuple[float, float, float]
+    standardised: bool = False
 
     def ours(
         self, temperature: float, soft: float, hard: float, num_classes: int
     ) -> Hinton:
         r"""Its settings in our words: the same loss."""
         unit = self.unit(temperature, num_classes)
-        return from_terms(temperature, hard, soft * unit)
+        stretch = self._stretch(num_classes)
+        return from_terms(stretch * temperature, hard, soft * unit)
 
     def of(self, ours: Hinton, num_classes: int) -> tuple[float, float, float]:
         r"""Our settings in its words: temperature, soft, hard."""
-        unit = self.unit(ours.temperature, num_classes)
-        return ours.temperature, ours.soft / unit, ours.hard
+        temperature = ours.temperature / self._stretch(num_classes)
+        unit = self.unit(temperature, num_classes)
+        return temperature, ours.soft / unit, ours.hard
+
+    def _stretch(self, num_classes: int) -> float:
+        # Its deviation is so many times ours: our temperature is higher.
+        if not self.standardised:
+            return 1.0
+        return math.sqrt(num_classes / (num_classes - 1))
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,10 @@ def _squared_over_classes(temperature: float, num_classes: int) -> float:
     return temperature**2 / num_classes
 
 
+def _twice_squared_over_classes(temperature: float, num_classes: int) -> float:
+    return 2 * temperature**2 / num_classes
+
+
 def _nothing(temperature: float, num_classes: int) -> float:
     return 1.0
 
@@ -142,6 +163,14 @@ PYTORCH = TwoWeights(
 MDISTILLER = TwoWeights(
     "mdistiller", "KD_WEIGHT", "CE_WEIGHT", _squared, (4.0, 0.9, 0.1)
 )
+STANDARDISED = TwoWeights(
+    "logit standardization",
+    "KD_WEIGHT",
+    "CE_WEIGHT",
+    _squared,
+    (2.0, 9.0, 0.1),
+    standardised=True,
+)
 KERAS = OneWeight("Keras' example", True, _squared, (10.0, 0.1))
 # As it stood before its issues 869 and 870.
 KERAS_BEFORE = OneWeight(
@@ -153,6 +182,10 @@ TORCHDISTILL = OneWeight(
 LIGHTNING = OneWeight("the Lightning source", True, _squared, (4.0, 0.5))
 DEIT = OneWeight("DeiT", False, _squared_over_classes, (1.0, 0.5))
 HAITONGLI = OneWeight("haitongli", False, _squared_over_classes, (20.0, 0.9))
+# Its `T*T * 2. * alpha` became a sum in the Korean source.
+ATTENTION_TRANSFER = OneWeight(
+    "attention transfer", False, _twice_squared_over_classes, (4.0, 0.9)
+)
 
 
 @dataclass(frozen=True)
@@ -205,6 +238,6 @@ class KoreanSource:
 
 KOREAN = KoreanSource()
 ALL = (
-    *(LABML, PYTORCH, MDISTILLER, KERAS, KERAS_BEFORE, TORCHDISTILL),
-    *(LIGHTNING, DEIT, HAITONGLI, KOREAN),
+    *(LABML, PYTORCH, MDISTILLER, STANDARDISED, KERAS, KERAS_BEFORE),
+    *(TORCHDISTILL, LIGHTNING, DEIT, HAITONGLI, ATTENTION_TRANSFER, KOREAN),
 )

@@ -186,3 +186,8 @@ def _check_labels(labels: Tensor, logits: Tensor) -> None:
                 f"labels must lie in 0 .. {classes - 1}, "
                 f"found {outside[0].item()}"
             )
+
+
+def _check_weight(name: str, weight: float) -> None:
+    if not (weight >= 0 and math.isfinite(weight)):
+        raise ValueError(f"{name} must be at least 0 and finite, got {weight}")

@@ -10,7 +10,13 @@ import sections
 import torch
 from torch import nn
 
-from labkd import calibration, mutual_learning, soft_targets
+from labkd import (
+    calibration,
+    decoupled,
+    features,
+    mutual_learning,
+    soft_targets,
+)
 from labkd.conventions import ALL
 from labkd.distillation_token import hard_distillation_loss, token_loss
 from labkd.virtual_teacher import virtual_teacher_loss
@@ -163,6 +169,142 @@ def test_the_virtual_teacher(batch):
         z, labels, correct_probability=0.8, weight=0.4
     )
     assert_same(ours, theirs, z)
+
+
+def test_decoupled_distillation(batch):
+    z, v, _, labels = batch
+    z.requires_grad_(), v.requires_grad_()
+    loss = run("decoupled")["decoupled_loss"]
+    assert_same(loss(z, v, labels), decoupled.decoupled_loss(z, v, labels), z)
+    rows = torch.linspace(0, 9, len(z), dtype=z.dtype)
+    settings = {"temperature": 2.0, "alpha": 0.3, "beta": rows}
+    assert_same(
+        loss(z, v, labels, **settings),
+        decoupled.decoupled_loss(z, v, labels, **settings),
+        z,
+    )
+    assert not loss(z.detach(), v, labels).requires_grad
+
+
+def test_standardised_logits(batch):
+    z, v, _, labels = batch
+    # The small number in the snippet is a ten-millionth of a deviation.
+    z, v = (10 * z).requires_grad_(), (10 * v).requires_grad_()
+    standardised = run("standardised")
+    loss = standardised["standardised_loss"]
+    assert_same(
+        loss(z, v, labels), decoupled.standardised_loss(z, v, labels), z
+    )
+    settings = {"temperature": 1.0, "soft_weight": 0.3}
+    assert_same(
+        loss(z, v, labels, **settings),
+        decoupled.standardised_loss(z, v, labels, **settings),
+        z,
+    )
+    assert not loss(z.detach(), v, labels).requires_grad
+    level = torch.zeros(2, 10, requires_grad=True)
+    scores = standardised["standardise"](level)
+    (scores * torch.randn(2, 10)).sum().backward()
+    assert torch.equal(scores, torch.zeros(2, 10))
+    assert level.grad.isfinite().all()
+
+
+def test_correlations(batch):
+    z, v, *_ = batch
+    z.requires_grad_(), v.requires_grad_()
+    loss = run("correlation")["correlation_loss"]
+    assert_same(loss(z, v), decoupled.correlation_loss(z, v), z)
+    assert not loss(z.detach(), v).requires_grad
+
+
+def test_features_of_a_network():
+    model, images = small(0).train(), torch.randn(8, 4)
+    watched = run("features")
+    logits, seen = watched["run"](model, images, "2")
+    assert torch.equal(model[3](seen), logits) and logits.requires_grad
+    assert not model[2]._forward_hooks
+    logits, seen = watched["ask"](model, images, "0")
+    assert not model.training and not seen.requires_grad
+    torch.testing.assert_close(seen, model[0](images))
+
+
+@pytest.mark.parametrize("special_tokens", [1, 2])
+def test_tokens_as_a_grid(special_tokens):
+    tokens = torch.randn(2, 9 + special_tokens, 5)
+    torch.testing.assert_close(
+        run("token_grid")["token_grid"](tokens, special_tokens),
+        features.token_grid(tokens, special_tokens=special_tokens),
+    )
+
+
+def test_attention_transfer():
+    student = torch.randn(3, 4, 8, 8, dtype=torch.float64, requires_grad=True)
+    teacher = torch.randn(3, 7, 5, 9, dtype=torch.float64, requires_grad=True)
+    loss = run("attention_transfer")["attention_transfer_loss"]
+    ours = loss(student, teacher)
+    assert_same(
+        ours, features.attention_transfer_loss(student, teacher), student
+    )
+    assert not loss(student.detach(), teacher).requires_grad
+
+
+def test_relational_distillation():
+    student = torch.randn(6, 4, dtype=torch.float64)
+    student[1] = student[0]
+    student.requires_grad_()
+    teacher = torch.randn(6, 9, dtype=torch.float64, requires_grad=True)
+    loss = run("relational")["relational_loss"]
+    ours = loss(student, teacher)
+    assert_same(ours, features.relational_loss(student, teacher), student)
+    assert not loss(student.detach(), teacher).requires_grad
+
+
+def convolutions(channels, seed):
+    torch.manual_seed(seed)
+    return nn.Sequential(
+        nn.Conv2d(1, channels, 3),
+        nn.ReLU(),
+        nn.Conv2d(channels, 8, 3),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(32, 3),
+    )
+
+
+def test_both_stages_of_fitnets():
+    teacher = convolutions(9, 0)
+    images = torch.randn(128, 1, 6, 6)
+    with torch.no_grad():
+        teacher[-1].weight.mul_(40)
+        teacher[-1].bias.sub_(teacher(images).mean(dim=0))
+    labels = teacher(images).argmax(dim=1)
+    data = torch.utils.data.TensorDataset(images, labels)
+    batches = torch.utils.data.DataLoader(data, 32)
+    first, second = convolutions(4, 1), convolutions(4, 1)
+    torch.manual_seed(2)
+    stage_one = run("hints")["train_on_hints"]
+    stage_one(first[:2], teacher[:2], (4, 9), batches, epochs=3)
+    torch.manual_seed(2)
+    features.train_on_hints(
+        second,
+        teacher,
+        features.Regressor(4, 9),
+        batches,
+        student_layer="1",
+        teacher_layer="1",
+        epochs=3,
+        learning_rate=1e-3,
+    )
+    for ours, theirs in zip(
+        first.parameters(), second.parameters(), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+    untrained = convolutions(4, 1)
+    assert not torch.equal(first[0].weight, untrained[0].weight)
+    assert torch.equal(first[5].weight, untrained[5].weight)
+    run("whole_loop")["distill"](first, teacher, batches, epochs=20)
+    right = (first.eval()(images).argmax(1) == labels).double().mean()
+    assert right > 0.7
 
 
 def test_the_calibration_error(batch):

@@ -7,7 +7,15 @@ import torch
 import torch.nn.functional as F
 
 from labkd import conventions
-from labkd.conventions import ALL, KOREAN, TORCHDISTILL, OneWeight, TwoWeights
+from labkd.conventions import (
+    ALL,
+    KOREAN,
+    STANDARDISED,
+    TORCHDISTILL,
+    OneWeight,
+    TwoWeights,
+)
+from labkd.decoupled import standardised_loss
 from labkd.soft_targets import distillation_loss
 from labkd.terms import Hinton, from_terms
 
@@ -41,6 +49,16 @@ def mdistiller(z, v, y, T, kd_weight, ce_weight):
     return ce_weight * labels_term(z, y) + kd_weight * soft
 
 
+def logit_standardization(z, v, y, T, kd_weight, ce_weight):
+    # But for the 1e-7 that it adds to a deviation.
+    scores = [
+        (x - x.mean(-1, keepdim=True)) / x.std(-1, keepdim=True)
+        for x in (z, v)
+    ]
+    soft = kl_table(*scores, T).sum(1).mean() * T**2
+    return ce_weight * labels_term(z, y) + kd_weight * soft
+
+
 def keras(z, v, y, T, alpha):
     soft = kl_table(z, v, T).sum(1).mean() * T**2
     return alpha * labels_term(z, y) + (1 - alpha) * soft
@@ -69,6 +87,12 @@ def haitongli(z, v, y, T, alpha):
     return soft + labels_term(z, y) * (1 - alpha)
 
 
+def attention_transfer(z, v, y, T, alpha):
+    # `F.kl_div` without a reduction is a mean over all entries.
+    soft = kl_table(z, v, T).mean() * (T * T * 2.0 * alpha)
+    return soft + labels_term(z, y) * (1 - alpha)
+
+
 def korean(z, v, y, T, alpha):
     soft = kl_table(z, v, T).mean()
     return soft * (T * T * 2.0 + alpha) + labels_term(z, y) * (1 - alpha)
@@ -78,12 +102,14 @@ FORMULAS = {
     "labml": labml,
     "PyTorch's tutorial": pytorch,
     "mdistiller": mdistiller,
+    "logit standardization": logit_standardization,
     "Keras' example": keras,
     "Keras' example, first version": keras_before,
     "torchdistill": torchdistill,
     "the Lightning source": keras,
     "DeiT": deit,
     "haitongli": haitongli,
+    "attention transfer": attention_transfer,
     "the Korean source": korean,
 }
 every = pytest.mark.parametrize("library", ALL, ids=lambda x: x.library)
@@ -111,8 +137,11 @@ def value_and_gradient(loss_of, z):
     return loss.detach(), torch.autograd.grad(loss, z)[0]
 
 
-def ours_of(settings, z, v, labels):
-    return settings.scale * distillation_loss(
+def ours_of(library, settings, z, v, labels):
+    loss = distillation_loss
+    if library is STANDARDISED:
+        loss = standardised_loss
+    return settings.scale * loss(
         z,
         v,
         labels,
@@ -137,7 +166,9 @@ def test_its_settings_are_ours_in_value_and_gradient(library, seed):
     theirs = FORMULAS[library.library]
     expected = value_and_gradient(lambda x: theirs(x, v, labels, *words), z)
     settings = library.ours(*words, num_classes=classes)
-    got = value_and_gradient(lambda x: ours_of(settings, x, v, labels), z)
+    got = value_and_gradient(
+        lambda x: ours_of(library, settings, x, v, labels), z
+    )
     assert_same(got, expected)
 
 
@@ -151,7 +182,9 @@ def test_our_settings_are_its_own_times_a_factor(library, seed):
         z, v = z.repeat(1, 2)[:, :classes], v.repeat(1, 2)[:, :classes]
         labels %= classes
     settings = Hinton(temperature, weight, 0.1 + scale)
-    expected = value_and_gradient(lambda x: ours_of(settings, x, v, labels), z)
+    expected = value_and_gradient(
+        lambda x: ours_of(library, settings, x, v, labels), z
+    )
     words = library.of(settings, num_classes=z.shape[1])
     factor = 1.0
     if not isinstance(library, TwoWeights):
@@ -192,6 +225,10 @@ def test_known_settings():
     # DeiT on ImageNet: a soft weight of a thousandth.
     ours = conventions.DEIT.ours(1.0, 0.5, num_classes=1000)
     assert ours.soft_weight == pytest.approx(1 / 1001)
+    # A deviation over C - 1 at T = 2 is one over C at a higher temperature.
+    ours = STANDARDISED.ours(2.0, 9.0, 0.1, num_classes=10)
+    assert ours.temperature == pytest.approx(2 * math.sqrt(10 / 9))
+    assert (ours.soft_weight, ours.scale) == pytest.approx((8.1 / 8.2, 8.2))
     # The sum that should have been a product: 32.7 in place of 22.4.
     ours = KOREAN.ours(4.0, 0.7, num_classes=10)
     assert 10 * ours.soft == pytest.approx(32.7)

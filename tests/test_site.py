@@ -366,11 +366,6 @@ def test_a_chapter_is_at_most_25_kilobytes(site, path):
     assert len(gzip.compress(page_of(site, path).encode())) <= 25_000
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-def test_a_module_is_at_most_12_kilobytes(site, path):
-    assert len(gzip.compress(page_of(site, path).encode())) <= 12_000
-
-
 @pytest.mark.alone
 def test_the_site_builds_in_ten_seconds(tmp_path):
     # Processor time, over all cores. A first build also compiles what it
