@@ -240,8 +240,9 @@ def test_a_record_holds_what_its_files_say(distilled):
     assert logits["validation"].shape == (100, 10)
     labels = load("digits", "test").labels
     again = evaluate(logits["test"].float(), labels)
+    # In half precision two logits may tie that did not: an image of 497.
     for score, value in found["test"].items():
-        assert again[score] == pytest.approx(value, abs=2e-3)
+        assert again[score] == pytest.approx(value, abs=1.01 / 497)
     predictions = load_file(f"{stem}.predictions.safetensors")["test"]
     hits = (predictions == labels).double().mean().item()
     assert hits == found["test"]["accuracy"]
