@@ -164,7 +164,9 @@ def test_the_rate_of_the_best_trial_is_chosen(machine, capsys):
     assert machine.record(float("inf"))
     assert chosen(machine.results, SCRATCH) == 2e-3
     assert chosen(machine.results, SOFT) == 4e-3
-    assert f"{SOFT}: {{'learning_rate': 0.004}} chosen" in capsys.readouterr().out
+    assert (
+        f"{SOFT}: {{'learning_rate': 0.004}} chosen" in capsys.readouterr().out
+    )
 
 
 @pytest.mark.parametrize("minutes", [0.55, 1.2, 3.4])
