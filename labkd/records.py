@@ -17,6 +17,8 @@ import statistics
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
+import pandas as pd
+
 from labkd.arms import RECIPES, find
 from labkd.files import read_json, reading, whole
 from labkd.recipes import Recipe
@@ -80,6 +82,96 @@ def read_all(results: Path = RESULTS) -> list[dict]:
     found = [_record_in(path) for path in Path(results).glob("*/*-seed*.json")]
     current = [record for record in found if not record.get("superseded")]
     return sorted(current, key=lambda r: (r["recipe"], r["size"], r["seed"]))
+
+
+def load_runs(results: Path = RESULTS) -> pd.DataFrame:
+    r"""
+    The records as a table, a row a run.
+
+    Scores are those of the test images, in 0 .. 1; `teacher_accuracy` is the
+    teacher's on the same images, missing where there is no teacher of ours.
+
+    * `results`: the folder of the records; those of the course if left out
+
+    Returns a DataFrame with the columns recipe, method, student, teacher,
+    data, source, size, seed, accuracy, nll, ece, brier, teacher_accuracy,
+    parameters, seconds, device, commit and command, in the order of recipe,
+    size and seed.
+    """
+    found = read_all(results)
+    accuracy = {
+        (record["recipe"], record["size"]): record["test"]["accuracy"]
+        for record in found
+        if record["seed"] == 0
+    }
+    rows = []
+    for record in found:
+        method, student, teacher = parts_of(record["recipe"])
+        asked = record["config"].get("teacher", ""), record["size"]
+        rows.append(
+            {
+                "recipe": record["recipe"],
+                "method": method,
+                "student": student,
+                "teacher": teacher,
+                "data": record["dataset"],
+                **{key: record[key] for key in ("source", "size", "seed")},
+                **{score: record["test"][score] for score in SCORES},
+                "teacher_accuracy": accuracy.get(asked),
+                # Old records do not count them.
+                "parameters": record.get("parameters"),
+                "seconds": record["seconds"],
+                **{key: record[key] for key in ("device", "commit")},
+                "command": record["command"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def curves(recipe: str, size: str, results: Path = RESULTS) -> pd.DataFrame:
+    r"""
+    How the runs of a recipe went, a row an epoch.
+
+    * `recipe`, `size`: which runs, of all seeds
+
+    Returns a DataFrame with the columns recipe, size, seed, epoch, loss (of
+    training), seconds (from the start to the end of the epoch), and accuracy,
+    nll, ece and brier on the validation images. Raises `FileNotFoundError`
+    when there is no such record.
+    """
+    rows = []
+    for record in read_all(results):
+        if (record["recipe"], record["size"]) != (recipe, size):
+            continue
+        seconds = 0.0
+        for epoch in record["epochs"]:
+            seconds += epoch["seconds"]
+            rows.append(
+                {
+                    **{key: record[key] for key in ("recipe", "size", "seed")},
+                    **{key: epoch[key] for key in ("epoch", "loss")},
+                    "seconds": seconds,
+                    **epoch["validation"],
+                }
+            )
+    if not rows:
+        raise FileNotFoundError(
+            f"no record of {recipe} at size {size}; python -m labkd run "
+            f"{recipe} --size {size} makes one"
+        )
+    return pd.DataFrame(rows)
+
+
+def parts_of(recipe: str) -> tuple[str, str, str]:
+    r"""
+    Method, student and teacher in a recipe's name.
+
+    * `recipe`: `METHOD-STUDENT_from_TEACHER-DATASET`, or without the teacher
+    """
+    method, _, rest = recipe.partition("-")
+    models, _, _ = rest.rpartition("-")
+    student, _, teacher = models.partition("_from_")
+    return method, student, teacher
 
 
 def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:
