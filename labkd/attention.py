@@ -65,8 +65,9 @@ class Block(nn.Module):
         return self.projection(mixed)
 
     def _kept(self, branch: Tensor) -> Tensor:
-        # Stochastic depth (Huang et al. 2016): an image in `drop_path` skips
-        # the branch; the others are scaled up, so that the mean stays.
+        # Drop path: an image in `drop_path` skips the branch; the others are
+        # scaled up, so that the mean stays. Stochastic depth (Huang et al.
+        # 2016), from which it comes, drops layers for the whole batch.
         if not self.training or self.drop_path == 0:
             return branch
         keep = 1 - self.drop_path

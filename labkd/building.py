@@ -196,7 +196,8 @@ def _token(outputs, teacher_logits, labels, *, teacher_weight) -> Tensor:
 
 def _mutual(outputs, teacher_logits, labels, **settings) -> Tensor:
     # Each student has its own loss and gradient: the sum keeps them apart.
-    return mutual_learning_loss(outputs, labels, **settings).sum()
+    losses = mutual_learning_loss(outputs, labels, **settings)
+    return torch.stack(losses).sum()
 
 
 def _virtual(outputs, teacher_logits, labels, **settings) -> Tensor:

@@ -7,12 +7,14 @@ calibration error, which asks whether a classifier that says 80 % is right
 80 % of the time.
 """
 
+import warnings
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from scipy.optimize import minimize_scalar
 from torch import Tensor
+
+from labkd.soft_targets import check_floats, check_labels
 
 
 def negative_log_likelihood(logits: Tensor, labels: Tensor) -> float:
@@ -26,9 +28,10 @@ def negative_log_likelihood(logits: Tensor, labels: Tensor) -> float:
     * `logits`: floating point, shape (images, classes)
     * `labels`: int64, shape (images,)
 
-    Raises `ValueError` when the shapes do not fit.
+    Raises `ValueError` when the shapes do not fit, for labels out of range
+    and for scores that are not finite.
     """
-    _check(logits, labels)
+    _check_scores(logits, labels)
     return F.cross_entropy(logits.double(), labels).item()
 
 
@@ -45,9 +48,10 @@ def brier_score(probabilities: Tensor, labels: Tensor) -> float:
     * `probabilities`: floating point, shape (images, classes), rows sum to 1
     * `labels`: int64, shape (images,)
 
-    Raises `ValueError` when the shapes do not fit.
+    Raises `ValueError` when the shapes do not fit, for labels out of range
+    and for scores that are not finite.
     """
-    _check(probabilities, labels)
+    _check_probabilities(probabilities, labels)
     one_hot = F.one_hot(labels, probabilities.shape[1])
     return (probabilities.double() - one_hot).square().sum(1).mean().item()
 
@@ -58,8 +62,9 @@ def expected_calibration_error(
     r"""
     Mean gap between confidence and accuracy, weighted by bin size.
 
-    Guo, Pleiss, Sun and Weinberger (2017), section 2, equation 3, with $M$
-    bins $B_m = \bigl(\frac{m-1}{M}, \frac{m}{M}\bigr]$, open on the left:
+    Naeini, Cooper and Hauskrecht (2015), as Guo, Pleiss, Sun and Weinberger
+    (2017) have it in section 2, equation 3, with $M$ bins
+    $B_m = \bigl(\frac{m-1}{M}, \frac{m}{M}\bigr]$, open on the left:
 
     $$
     \operatorname{ECE} = \sum_{m=1}^{M} \frac{|B_m|}{N}
@@ -71,7 +76,8 @@ def expected_calibration_error(
     * `bins`: $M \ge 1$
 
     Returns a fraction in 0 .. 1. Raises `ValueError` when the shapes do not
-    fit or `bins` is below 1.
+    fit, for labels out of range, rows that do not sum to one, and `bins`
+    below 1.
     """
     curve = reliability_curve(probabilities, labels, bins)
     gap = (curve.accuracy - curve.confidence).abs()
@@ -100,15 +106,15 @@ def reliability_curve(
     r"""
     Mean confidence and accuracy in bins of equal width.
 
-    Guo et al. (2017), section 2, equations 1 and 2; bins as above.
+    Guo et al. (2017), section 2; bins as above.
 
     * `probabilities`: floating point, shape (images, classes), rows sum to 1
     * `labels`: int64, shape (images,)
     * `bins`: at least 1
 
-    Raises `ValueError` when the shapes do not fit or `bins` is below 1.
+    Raises `ValueError` as `expected_calibration_error` does.
     """
-    _check(probabilities, labels)
+    _check_probabilities(probabilities, labels)
     if bins < 1:
         raise ValueError(f"bins must be at least 1, got {bins}")
     confidence, prediction = probabilities.double().max(dim=1)
@@ -131,28 +137,69 @@ def fit_temperature(logits: Tensor, labels: Tensor) -> float:
 
     Guo et al. (2017), section 4.2: minimise the NLL of
     $\operatorname{softmax}(z / T)$ over $T$ on *validation* images. The
-    ranking of the classes, and with it the accuracy, stays as it is.
+    ranking of the classes, and with it the accuracy, stays as it is. With
+    $\beta = 1 / T$ and $q = \operatorname{softmax}(\beta z)$ the slope is
 
-    * `logits`: floating point, shape (images, classes)
+    $$
+    \frac{\partial \operatorname{NLL}}{\partial \beta}
+      = \frac1N \sum_n \Bigl( \sum_i q_{n i} z_{n i} - z_{n y_n} \Bigr) ,
+    $$
+
+    which only grows with $\beta$: there is one minimum, found by bisection.
+
+    * `logits`: floating point, shape (images, classes), no probabilities
     * `labels`: int64, shape (images,)
 
-    Returns $T$, in 0.01 .. 100. Raises `ValueError` when the shapes do not
-    fit.
+    Returns $T$, between $10^{-4}$ and $10^4$ times the deviation of the
+    logits; at an end of this range there is no minimum, because the model is
+    right on every image or worse than chance, and a warning says so. Raises
+    `ValueError` for arguments outside these bounds.
     """
-    _check(logits, labels)
+    _check_scores(logits, labels)
     exact = logits.detach().double()
-    # In log T the loss has one minimum, and T stays positive.
-    best = minimize_scalar(
-        lambda power: F.cross_entropy(exact / 10**power, labels).item(),
-        bounds=(-2, 2),
-        options={"xatol": 1e-6},
-    )
-    return float(10**best.x)
+    sums_to_one = (exact.sum(1) - 1).abs().max() < 1e-3
+    if exact.min() >= 0 and sums_to_one:
+        raise ValueError(
+            "expected logits, got probabilities: rows in "
+            f"{exact.min():.3g} .. {exact.max():.3g} that sum to one"
+        )
+    # The temperature has the unit of the logits: twice the logits, twice T.
+    unit = exact.std(dim=1).mean().item()
+    if unit == 0:
+        raise ValueError(f"all logits of a row are equal, {exact[0, 0]:.3g}")
+    correct = exact.gather(1, labels[:, None]).mean()
+    low, high = -4.0, 4.0
+    for _ in range(60):
+        power = (low + high) / 2
+        q = torch.softmax(exact / (unit * 10**power), dim=1)
+        slope = (q * exact).sum(1).mean() - correct
+        low, high = (power, high) if slope > 0 else (low, power)
+    if abs(power) > 3.999:
+        warnings.warn(
+            f"no temperature is best: the NLL still falls at {power:+.0f} "
+            "decades from the deviation of the logits",
+            stacklevel=2,
+        )
+    return unit * 10**power
 
 
-def _check(scores: Tensor, labels: Tensor) -> None:
+def _check_scores(scores: Tensor, labels: Tensor) -> None:
     if scores.ndim != 2 or labels.shape != scores.shape[:1] or not len(labels):
         raise ValueError(
             "expected (images, classes) and (images,) with at least one "
             f"image, got {tuple(scores.shape)} and {tuple(labels.shape)}"
+        )
+    check_floats("scores", scores)
+    check_labels(labels, scores.shape[1], len(scores))
+
+
+def _check_probabilities(probabilities: Tensor, labels: Tensor) -> None:
+    _check_scores(probabilities, labels)
+    # Probabilities in half precision sum to one up to a few thousandths.
+    off = (probabilities.double().sum(1) - 1).abs().max().item()
+    if probabilities.min() < 0 or off > 0.01:
+        raise ValueError(
+            "expected probabilities, at least 0 and summing to one in each "
+            f"row, got {probabilities.min():.3g} and sums up to {off:.3g} "
+            "off: take the softmax of logits first"
         )

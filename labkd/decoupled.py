@@ -21,12 +21,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labkd.soft_targets import (
-    _at_least_float32,
-    _check_labels,
-    _check_logits,
-    _check_pair,
-    _check_temperature,
-    _check_weight,
+    at_least_float32,
+    check_floats,
+    check_labels,
+    check_logits,
+    check_temperature,
+    check_weight,
     kl_divergence,
 )
 
@@ -77,18 +77,18 @@ def decoupled_loss(
     Returns a scalar, at least float32; gradients reach the student only.
     Raises `ValueError` for arguments outside these bounds.
     """
-    _check_pair(student_logits, teacher_logits)
-    _check_labels(labels, student_logits)
-    _check_temperature(temperature)
-    _check_weight("alpha", alpha)
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
+    check_labels(labels, student_logits.shape[1], len(student_logits))
+    check_temperature(temperature)
+    check_weight("alpha", alpha)
     _check_classes(student_logits)
     if isinstance(beta, Tensor):
         _check_beta(beta, labels)
         beta = beta.detach()
     else:
-        _check_weight("beta", beta)
-    student = _at_least_float32(student_logits) / temperature
-    teacher = _at_least_float32(teacher_logits.detach()) / temperature
+        check_weight("beta", beta)
+    student = at_least_float32(student_logits) / temperature
+    teacher = at_least_float32(teacher_logits.detach()) / temperature
     log_b_student, log_q = _split(student, labels)
     log_b, log_p = _split(teacher, labels)
     target = _divergence(log_b, log_b_student)  # (batch,)
@@ -136,9 +136,9 @@ def standardise(logits: Tensor) -> Tensor:
     Returns logits of that shape, at least float32. Raises `ValueError` for
     logits outside these bounds.
     """
-    _check_logits("logits", logits)
+    check_floats("logits", logits)
     _check_classes(logits)
-    return _z_scores(_at_least_float32(logits))
+    return _z_scores(at_least_float32(logits))
 
 
 def standardised_loss(
@@ -174,11 +174,11 @@ def standardised_loss(
     Returns a scalar, at least float32; gradients reach the student only.
     Raises `ValueError` for arguments outside these bounds.
     """
-    _check_pair(student_logits, teacher_logits)
-    _check_labels(labels, student_logits)
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
+    check_labels(labels, student_logits.shape[1], len(student_logits))
     if not 0 <= soft_weight <= 1:
         raise ValueError(f"soft_weight must lie in 0 .. 1, got {soft_weight}")
-    hard = F.cross_entropy(_at_least_float32(student_logits), labels)
+    hard = F.cross_entropy(at_least_float32(student_logits), labels)
     soft = kl_divergence(
         standardise(student_logits), standardise(teacher_logits), temperature
     )
@@ -223,17 +223,17 @@ def correlation_loss(
     Returns a scalar, at least float32; gradients reach the student only.
     Raises `ValueError` for arguments outside these bounds.
     """
-    _check_pair(student_logits, teacher_logits)
-    _check_temperature(temperature)
-    _check_weight("inter_weight", inter_weight)
-    _check_weight("intra_weight", intra_weight)
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
+    check_temperature(temperature)
+    check_weight("inter_weight", inter_weight)
+    check_weight("intra_weight", intra_weight)
     if min(student_logits.shape) < 2:
         raise ValueError(
             "a correlation needs at least 2 rows and 2 classes, got shape "
             f"{tuple(student_logits.shape)}"
         )
-    student = _at_least_float32(student_logits) / temperature
-    teacher = _at_least_float32(teacher_logits.detach()) / temperature
+    student = at_least_float32(student_logits) / temperature
+    teacher = at_least_float32(teacher_logits.detach()) / temperature
     q, p = student.softmax(dim=1), teacher.softmax(dim=1)
     inter = 1 - _correlation(p, q).mean()
     intra = 1 - _correlation(p.T, q.T).mean()

@@ -22,7 +22,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from labkd.soft_targets import _at_least_float32, _check_logits, _check_weight
+from labkd.soft_targets import at_least_float32, check_floats, check_weight
 
 
 @contextmanager
@@ -145,8 +145,8 @@ def hint_loss(student_features: Tensor, teacher_features: Tensor) -> Tensor:
     Returns a scalar, at least float32. Raises `ValueError` for arguments
     outside these bounds.
     """
-    _check_logits("student_features", student_features)
-    _check_logits("teacher_features", teacher_features)
+    check_floats("student_features", student_features)
+    check_floats("teacher_features", teacher_features)
     # PyTorch would broadcast one to the other, and compare what does not
     # belong together.
     if student_features.shape != teacher_features.shape:
@@ -156,8 +156,8 @@ def hint_loss(student_features: Tensor, teacher_features: Tensor) -> Tensor:
             f"{tuple(teacher_features.shape)}"
         )
     return F.mse_loss(
-        _at_least_float32(student_features),
-        _at_least_float32(teacher_features.detach()),
+        at_least_float32(student_features),
+        at_least_float32(teacher_features.detach()),
     )
 
 
@@ -234,8 +234,8 @@ def attention_transfer_loss(
     Returns a scalar, at least float32. Raises `ValueError` for arguments
     outside these bounds.
     """
-    _check_logits("student_features", student_features)
-    _check_logits("teacher_features", teacher_features)
+    check_floats("student_features", student_features)
+    check_floats("teacher_features", teacher_features)
     shapes = student_features.shape, teacher_features.shape
     if not len(shapes[0]) == len(shapes[1]) == 4:
         raise ValueError(
@@ -251,7 +251,7 @@ def attention_transfer_loss(
 
 
 def _attention(features: Tensor, grid: list[int]) -> Tensor:
-    energy = _at_least_float32(features).pow(2).sum(dim=1)  # (b, rows, cols)
+    energy = at_least_float32(features).pow(2).sum(dim=1)  # (b, rows, cols)
     energy = F.adaptive_avg_pool2d(energy, grid)
     return F.normalize(energy.flatten(1), dim=1)  # (batch, positions)
 
@@ -297,10 +297,10 @@ def relational_loss(
     Returns a scalar, at least float32. Memory grows with the cube of the
     batch. Raises `ValueError` for arguments outside these bounds.
     """
-    _check_weight("distance_weight", distance_weight)
-    _check_weight("angle_weight", angle_weight)
-    _check_logits("student_embeddings", student_embeddings)
-    _check_logits("teacher_embeddings", teacher_embeddings)
+    check_weight("distance_weight", distance_weight)
+    check_weight("angle_weight", angle_weight)
+    check_floats("student_embeddings", student_embeddings)
+    check_floats("teacher_embeddings", teacher_embeddings)
     if not student_embeddings.ndim == teacher_embeddings.ndim == 2:
         raise ValueError(
             "embeddings must have shape (batch, width), got "
@@ -320,7 +320,7 @@ def relational_loss(
 
 
 def _relations(embeddings: Tensor) -> tuple[Tensor, Tensor]:
-    x = _at_least_float32(embeddings)
+    x = at_least_float32(embeddings)
     # From differences, and not from squares and products, which lose all
     # digits where two rows are close.
     steps = x[None] - x[:, None]  # (batch, batch, width): row j to row i

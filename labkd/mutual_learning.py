@@ -12,7 +12,12 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from labkd.soft_targets import distillation_loss
+from labkd.soft_targets import (
+    at_least_float32,
+    check_logits,
+    check_share,
+    distillation_loss,
+)
 
 
 class Cohort(nn.Module):
@@ -43,12 +48,12 @@ def mutual_learning_loss(
     *,
     weight: float = 0.5,
     ensemble: bool = False,
-) -> Tensor:
+) -> list[Tensor]:
     r"""
     One loss a student: the labels, and the beliefs of its peers.
 
-    Zhang et al. (2018), “Extension to Larger Student Cohorts”, with weights
-    that sum to one:
+    Zhang et al. (2018), “Extension to Larger Student Cohorts”, here with
+    weights that sum to one, which the paper has not:
 
     $$
     \mathcal{L}_k = (1 - w) \operatorname{CE}(y, q^k)
@@ -72,19 +77,17 @@ def mutual_learning_loss(
     * `weight`: $w$ in 0 .. 1, of the peers' term
     * `ensemble`: compare with the peers' mean, not with each of them
 
-    Returns losses, at least float32, shape (students,); a student's loss has
-    a gradient for that student alone. Raises `ValueError` for arguments
-    outside these bounds.
+    Returns a list of scalars, at least float32, one a student. Each has a
+    graph of its own and a gradient for that student alone, so that it can be
+    sent back by itself: `losses[0].backward()`. Raises `ValueError` for
+    arguments outside these bounds.
     """
     if len(cohort_logits) < 2:
         raise ValueError(
             f"a cohort has at least 2 students, got {len(cohort_logits)}"
         )
-    shapes = [tuple(logits.shape) for logits in cohort_logits]
-    if len(set(shapes)) > 1:
-        raise ValueError(f"cohort_logits must share one shape, got {shapes}")
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight must lie in 0 .. 1, got {weight}")
+    check_logits(**{f"student {k}": z for k, z in enumerate(cohort_logits)})
+    check_share("weight", weight)
     losses = []
     for own, logits in enumerate(cohort_logits):
         # What a peer believes is a target here, and no way to its weights.
@@ -103,15 +106,12 @@ def mutual_learning_loss(
             for peer in peers
         ]
         losses.append(torch.stack(lessons).mean())
-    return torch.stack(losses)
+    return losses
 
 
 def _mean_belief(peers: Sequence[Tensor]) -> Tensor:
     # The mean of probabilities, as logits: its logarithm up to a constant,
     # taken in log space. The mean of the peers' logits would be another one.
-    beliefs = [
-        peer.to(torch.promote_types(peer.dtype, torch.float32))
-        for peer in peers
-    ]
-    logs = torch.stack(beliefs).log_softmax(dim=-1)  # (peers, batch, classes)
+    beliefs = torch.stack([at_least_float32(peer) for peer in peers])
+    logs = beliefs.log_softmax(dim=-1)  # (peers, batch, classes)
     return logs.logsumexp(dim=0)  # (batch, classes)

@@ -41,16 +41,16 @@ def soften(logits: Tensor, temperature: float) -> Tensor:
     logit, $T \to \infty$ spreads it evenly.
 
     * `logits`: floating point, shape (..., classes), finite
-    * `temperature`: $T > 0$, finite, in the logits' own unit
+    * `temperature`: $T$ in 1e-6 .. 1e6, in the logits' own unit
 
     Returns probabilities of the logits' shape and dtype. Raises `ValueError`
     for a temperature or logits outside these bounds.
     """
-    _check_logits("logits", logits)
-    _check_temperature(temperature)
+    check_floats("logits", logits)
+    check_temperature(temperature)
     # Dividing half-precision logits by T rounds them a second time, so the
     # division happens inside float32.
-    exact = _at_least_float32(logits)
+    exact = at_least_float32(logits)
     return torch.softmax(exact / temperature, dim=-1).to(logits.dtype)
 
 
@@ -73,16 +73,17 @@ def kl_divergence(
 
     * `student_logits`, `teacher_logits`: floating point, shape
       (batch, classes), the same for both, finite
-    * `temperature`: $T > 0$, finite
+    * `temperature`: $T$ in 1e-6 .. 1e6
 
-    Returns a scalar, at least float32. Raises `ValueError` for arguments
-    outside these bounds, an empty batch included.
+    Returns a scalar, at least float32. It is at least 0 but for rounding:
+    between logits that are nearly equal it may come out at -1e-7. Raises
+    `ValueError` for arguments outside these bounds, an empty batch included.
     """
-    _check_pair(student_logits, teacher_logits)
-    _check_temperature(temperature)
-    student = _at_least_float32(student_logits) / temperature
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
+    check_temperature(temperature)
+    student = at_least_float32(student_logits) / temperature
     # The teacher is a constant: no gradient may flow into it.
-    teacher = _at_least_float32(teacher_logits.detach()) / temperature
+    teacher = at_least_float32(teacher_logits.detach()) / temperature
     # `F.kl_div` takes the *input* first and the *target* second, so that
     # this is KL(target || input) = KL(teacher || student).
     log_q = F.log_softmax(student, dim=-1)  # (batch, classes)
@@ -116,78 +117,80 @@ def distillation_loss(
     * `student_logits`, `teacher_logits`: floating point, shape
       (batch, classes), finite
     * `labels`: int64, shape (batch,), in 0 .. classes - 1
-    * `temperature`: $T > 0$, finite
+    * `temperature`: $T$ in 1e-6 .. 1e6
     * `soft_weight`: $w$ in 0 .. 1, the weight of the *soft* term
 
     Returns a scalar, at least float32; gradients reach the student only.
     Raises `ValueError` for arguments outside these bounds.
     """
-    _check_pair(student_logits, teacher_logits)
-    _check_labels(labels, student_logits)
-    if not 0 <= soft_weight <= 1:
-        raise ValueError(f"soft_weight must lie in 0 .. 1, got {soft_weight}")
-    # The hard term: the student at temperature one against the label.
-    hard = F.cross_entropy(_at_least_float32(student_logits), labels)
     soft = kl_divergence(student_logits, teacher_logits, temperature)
+    check_labels(labels, student_logits.shape[1], len(student_logits))
+    check_share("soft_weight", soft_weight)
+    # The hard term: the student at temperature one against the label.
+    hard = F.cross_entropy(at_least_float32(student_logits), labels)
     return (1 - soft_weight) * hard + soft_weight * temperature**2 * soft
 
 
-def _at_least_float32(logits: Tensor) -> Tensor:
+def at_least_float32(logits: Tensor) -> Tensor:
     # Half precision ends at 65,504 and holds 11 bits: sums of exponentials
     # over classes belong in float32, whatever the network computed in.
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def _check_temperature(temperature: float) -> None:
-    if not (temperature > 0 and math.isfinite(temperature)):
+def check_logits(**named: Tensor) -> None:
+    for name, logits in named.items():
+        check_floats(name, logits)
+    shapes = [tuple(logits.shape) for logits in named.values()]
+    if len(set(shapes)) > 1 or len(shapes[0]) != 2:
         raise ValueError(
-            f"temperature must be positive and finite, got {temperature}"
+            f"{' and '.join(named)} must share one shape (batch, classes), "
+            f"got {' and '.join(map(str, shapes))}"
         )
 
 
-def _check_logits(name: str, logits: Tensor) -> None:
-    if not logits.is_floating_point():
-        raise ValueError(f"{name} must be floating point, got {logits.dtype}")
-    if logits.ndim == 0 or logits.numel() == 0:
+def check_floats(name: str, values: Tensor) -> None:
+    if not isinstance(values, Tensor) or not values.is_floating_point():
+        kind = getattr(values, "dtype", type(values).__name__)
         raise ValueError(
-            f"{name} must hold at least one row, got shape "
-            f"{tuple(logits.shape)}"
+            f"{name} must be a floating point tensor, got {kind}: of a model "
+            "that returns an object pass its .logits, of NumPy torch.tensor()"
         )
-    if logits.device.type == "cpu" and not logits.isfinite().all():
-        worst = logits[~logits.isfinite()][0].item()
+    if values.ndim == 0 or values.numel() == 0:
+        raise ValueError(
+            f"{name} must hold at least one row, got {tuple(values.shape)}"
+        )
+    if values.device.type == "cpu" and not values.isfinite().all():
+        worst = values[~values.isfinite()][0].item()
         raise ValueError(f"{name} must be finite, found {worst}")
 
 
-def _check_pair(student_logits: Tensor, teacher_logits: Tensor) -> None:
-    _check_logits("student_logits", student_logits)
-    _check_logits("teacher_logits", teacher_logits)
-    if (
-        student_logits.ndim != 2
-        or student_logits.shape != teacher_logits.shape
-    ):
-        raise ValueError(
-            "student_logits and teacher_logits must share one shape "
-            f"(batch, classes), got {tuple(student_logits.shape)} and "
-            f"{tuple(teacher_logits.shape)}"
-        )
-
-
-def _check_labels(labels: Tensor, logits: Tensor) -> None:
-    batch, classes = logits.shape
+def check_labels(labels: Tensor, num_classes: int, batch: int) -> None:
     if labels.dtype != torch.int64 or labels.shape != (batch,):
         raise ValueError(
-            f"labels must be int64 of shape ({batch},), got "
-            f"{labels.dtype} of shape {tuple(labels.shape)}"
+            f"labels must be int64 of shape ({batch},), got {labels.dtype} "
+            f"of shape {tuple(labels.shape)}"
         )
-    if labels.device.type == "cpu":
-        outside = labels[(labels < 0) | (labels >= classes)]
-        if outside.numel():
-            raise ValueError(
-                f"labels must lie in 0 .. {classes - 1}, "
-                f"found {outside[0].item()}"
-            )
+    outside = (labels < 0) | (labels >= num_classes)
+    if labels.device.type == "cpu" and outside.any():
+        raise ValueError(
+            f"labels must lie in 0 .. {num_classes - 1}, "
+            f"found {labels[outside][0].item()}"
+        )
 
 
-def _check_weight(name: str, weight: float) -> None:
+def check_temperature(temperature: float) -> None:
+    # Beyond these, logits / T or T^2 leave the range of float32.
+    if not 1e-6 <= temperature <= 1e6:
+        raise ValueError(
+            f"temperature must lie in 1e-6 .. 1e6, got {temperature}"
+        )
+
+
+def check_share(name: str, weight: float) -> None:
+    if not 0 <= weight <= 1:
+        raise ValueError(f"{name} must lie in 0 .. 1, got {weight}")
+
+
+def check_weight(name: str, weight: float) -> None:
     if not (weight >= 0 and math.isfinite(weight)):
         raise ValueError(f"{name} must be at least 0 and finite, got {weight}")

@@ -7,11 +7,17 @@ ones, stands in for it. They call it teacher-free distillation, Tf-KD. At
 temperature one it is label smoothing by another name.
 """
 
-import math
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from labkd.soft_targets import (
+    at_least_float32,
+    check_labels,
+    check_logits,
+    check_share,
+    check_temperature,
+)
 
 
 def virtual_targets(
@@ -20,7 +26,7 @@ def virtual_targets(
     r"""
     What a teacher would say that is right by construction.
 
-    Yuan et al. (2020), section 5, the manually designed teacher:
+    Yuan et al. (2020), section 4, equation 8, the manually designed teacher:
 
     $$
     p_i = a \text{ for } i = y, \qquad
@@ -41,18 +47,7 @@ def virtual_targets(
             f"correct_probability must lie in 1 / {num_classes} .. 1, got "
             f"{correct_probability}"
         )
-    if labels.dtype != torch.int64 or labels.ndim != 1:
-        raise ValueError(
-            f"labels must be int64 of shape (batch,), got {labels.dtype} of "
-            f"shape {tuple(labels.shape)}"
-        )
-    # Reading values would make a GPU wait for its queue, once a step.
-    outside = (labels < 0) | (labels >= num_classes)
-    if labels.device.type == "cpu" and outside.any():
-        raise ValueError(
-            f"labels must lie in 0 .. {num_classes - 1}, found "
-            f"{labels[outside][0].item()}"
-        )
+    check_labels(labels, num_classes, labels.numel())
     rest = (1 - correct_probability) / (num_classes - 1)
     right = F.one_hot(labels, num_classes).float()  # (batch, classes)
     return right * (correct_probability - rest) + rest
@@ -70,8 +65,8 @@ def virtual_teacher_loss(
     r"""
     True labels, and the targets of a teacher that does not exist.
 
-    Yuan et al. (2020), section 5, with weights that sum to one and $p$ from
-    [`virtual_targets`](#virtual_targets):
+    Yuan et al. (2020), section 4, equation 9, with weights that sum to one and
+    $p$ from [`virtual_targets`](#virtual_targets):
 
     $$
     \mathcal{L} = (1 - w) \operatorname{CE}(y, q^{T=1}) + w \, T^2
@@ -79,28 +74,31 @@ def virtual_teacher_loss(
     $$
 
     At $T = 1$ its gradient is that of label smoothing with
-    $\varepsilon = w (1 - a)\, C / (C - 1)$. The published form softens $p$ as
-    if it were logits, $\operatorname{softmax}(p / T)$, and what is left is
-    nearly uniform; `smooth_teacher` shows it.
+    $\varepsilon = w (1 - a)\, C / (C - 1)$. The paper's loss has no $T^2$ and
+    leaves open how $p$ is softened. The published code softens it as if it
+    were logits, $\operatorname{softmax}(p / T)$, and what is left is nearly
+    uniform; `smooth_teacher` shows it.
 
     * `student_logits`: floating point, (batch, classes), finite
     * `labels`: int64, shape (batch,), in 0 .. classes - 1
     * `correct_probability`: $a$ in 1 / classes .. 1
-    * `temperature`: $T > 0$, finite
+    * `temperature`: $T$ in 1e-6 .. 1e6
     * `weight`: $w$ in 0 .. 1, of the virtual teacher's term
-    * `smooth_teacher`: the published form, which they use at $T = 20$
+    * `smooth_teacher`: as the published code, which uses $T$ of 10 to 40
 
     Returns a scalar, at least float32. Raises `ValueError` for arguments
     outside these bounds.
     """
-    _check(student_logits, labels, temperature, weight)
-    kind = torch.promote_types(student_logits.dtype, torch.float32)
-    exact = student_logits.to(kind)
+    check_logits(student_logits=student_logits)
+    check_temperature(temperature)
+    check_share("weight", weight)
+    exact = at_least_float32(student_logits)
     targets = virtual_targets(
         labels,
         student_logits.shape[1],
         correct_probability=correct_probability,
-    ).to(kind)
+    ).to(exact.dtype)
+    check_labels(labels, student_logits.shape[1], len(student_logits))
     if smooth_teacher:
         targets = torch.softmax(targets / temperature, dim=1)
     log_q = F.log_softmax(exact / temperature, dim=1)  # (batch, classes)
@@ -108,31 +106,3 @@ def virtual_teacher_loss(
     soft = F.kl_div(log_q, targets, reduction="batchmean")
     hard = F.cross_entropy(exact, labels)
     return (1 - weight) * hard + weight * temperature**2 * soft
-
-
-def _check(
-    student_logits: Tensor, labels: Tensor, temperature: float, weight: float
-) -> None:
-    if student_logits.ndim != 2 or not student_logits.is_floating_point():
-        raise ValueError(
-            "student_logits must be floating point of shape (batch, classes), "
-            f"got {student_logits.dtype} of shape "
-            f"{tuple(student_logits.shape)}"
-        )
-    if len(labels) != len(student_logits) or len(labels) == 0:
-        raise ValueError(
-            "expected one label for each of at least one row, got "
-            f"{len(labels)} and {len(student_logits)}"
-        )
-    finite = student_logits.isfinite()
-    if student_logits.device.type == "cpu" and not finite.all():
-        raise ValueError(
-            "student_logits must be finite, found "
-            f"{student_logits[~finite][0].item()}"
-        )
-    if not (temperature > 0 and math.isfinite(temperature)):
-        raise ValueError(
-            f"temperature must be positive and finite, got {temperature}"
-        )
-    if not 0 <= weight <= 1:
-        raise ValueError(f"weight must lie in 0 .. 1, got {weight}")

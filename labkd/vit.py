@@ -69,6 +69,12 @@ class VisionTransformer(nn.Module):
     ) -> None:
         super().__init__()
         _check_sizes(image_size, patch_size, width, heads, drop_path)
+        if min(in_channels, num_classes, depth + 1) < 1:
+            raise ValueError(
+                "in_channels and num_classes must be at least 1, depth 0, got "
+                f"{in_channels}, {num_classes} and {depth}"
+            )
+        self.image_size = image_size
         patches = (image_size // patch_size) ** 2
         # Cutting into patches and projecting each is one strided convolution.
         self.patch_projection = nn.Conv2d(
@@ -124,6 +130,12 @@ class VisionTransformer(nn.Module):
         Returns (batch, tokens, width): the class token first, then the
         distillation token if there is one, then the patches row by row.
         """
+        # A larger image would lose its last columns without a word.
+        if images.shape[2:] != (self.image_size,) * 2:
+            raise ValueError(
+                f"images must have {self.image_size} x {self.image_size} "
+                f"pixels, got shape {tuple(images.shape)}"
+            )
         grid = self.patch_projection(images)  # (b, width, rows, columns)
         patches = grid.flatten(2).transpose(1, 2)  # (b, patches, width)
         first = self.class_token.expand(len(images), -1, -1)
@@ -162,7 +174,7 @@ def joint_log_probabilities(
 def _check_sizes(
     image_size: int, patch_size: int, width: int, heads: int, drop_path: float
 ) -> None:
-    if patch_size < 1 or image_size % patch_size:
+    if patch_size < 1 or image_size < 1 or image_size % patch_size:
         raise ValueError(
             f"image_size {image_size} is no multiple of patch_size "
             f"{patch_size}"

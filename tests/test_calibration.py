@@ -130,3 +130,64 @@ def test_temperature_mends_an_overconfident_classifier():
     fitted = fit_temperature(sure, labels)
     after = expected_calibration_error((sure / fitted).softmax(1), labels)
     assert after < 0.1 * before
+
+
+@pytest.mark.parametrize("scale", [500.0, 1 / 300])
+def test_the_temperature_has_the_unit_of_the_logits(scale):
+    generator = torch.Generator().manual_seed(0)
+    logits = 3 * torch.randn(2000, 10, generator=generator).double()
+    p = (logits / 2).softmax(1)
+    labels = torch.multinomial(p, 1, generator=generator).flatten()
+    once = fit_temperature(logits, labels)
+    scaled = fit_temperature(scale * logits, labels)
+    assert scaled == pytest.approx(scale * once, rel=1e-6)
+
+
+def test_no_temperature_is_best_for_a_model_that_is_always_right():
+    labels = torch.arange(10)
+    with pytest.warns(UserWarning, match="no temperature is best"):
+        fit_temperature(10 * torch.eye(10), labels)
+    with pytest.warns(UserWarning, match="no temperature is best"):
+        fit_temperature(-10 * torch.eye(10), labels)
+
+
+@pytest.mark.parametrize(
+    ("logits", "labels"),
+    [
+        (torch.tensor([[math.nan, 0.0]]), torch.tensor([0])),
+        (torch.tensor([[math.inf, 0.0]]), torch.tensor([0])),
+        (torch.tensor([[0.9, 0.1], [0.4, 0.6]]), torch.tensor([0, 1])),
+        (torch.ones(2, 3), torch.tensor([0, 1])),
+        (torch.randn(2, 3), torch.tensor([0, -100])),
+    ],
+)
+def test_what_has_no_temperature_is_refused(logits, labels):
+    with pytest.raises(ValueError, match="got|found|equal"):
+        fit_temperature(logits, labels)
+
+
+SCORES = (brier_score, expected_calibration_error, negative_log_likelihood)
+
+
+@pytest.mark.parametrize("score", SCORES)
+@pytest.mark.parametrize("wrong", [-100, -1, 3])
+def test_labels_out_of_range_are_refused_by_every_score(score, wrong):
+    p = torch.tensor([[0.2, 0.3, 0.5]] * 2)
+    with pytest.raises(ValueError, match=f"found {wrong}"):
+        score(p, torch.tensor([0, wrong]))
+
+
+@pytest.mark.parametrize("score", SCORES)
+def test_scores_that_are_no_numbers_are_refused(score):
+    p = torch.tensor([[math.nan, 0.3, 0.5]] * 2)
+    with pytest.raises(ValueError, match="found nan"):
+        score(p, torch.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("score", SCORES[:2])
+@pytest.mark.parametrize(
+    "rows", [[[2.0, -1.0, 0.0]], [[0.2, 0.3, 0.4]], [[3.0, 1.0, 0.5]]]
+)
+def test_logits_are_no_probabilities(score, rows):
+    with pytest.raises(ValueError, match="softmax of logits first"):
+        score(torch.tensor(rows), torch.tensor([0]))

@@ -155,7 +155,7 @@ def test_mutual_learning(batch, ensemble):
     torch.testing.assert_close(ours, theirs)
     for logits in cohort:
         pulls = (
-            torch.autograd.grad(x.sum(), logits, retain_graph=True)[0]
+            torch.autograd.grad(sum(x), logits, retain_graph=True)[0]
             for x in (ours, theirs)
         )
         torch.testing.assert_close(*pulls)
@@ -321,6 +321,7 @@ def test_temperature_scaling(batch):
     z, _, _, labels = batch
     # Right more often than not, and far too sure of it.
     z[torch.arange(48), labels[:48]] += 6
+    z.requires_grad_()
     ours = run("temperature_scaling")["fit_temperature"](4 * z, labels)
     theirs = calibration.fit_temperature(4 * z, labels)
     assert ours == pytest.approx(theirs, rel=1e-4) and ours > 2
@@ -352,8 +353,10 @@ def test_cached_logits_stay_with_their_images():
     cached = run("cached_logits")
     images, labels = torch.randn(50, 4), torch.randint(3, (50,))
     indexed = cached["Indexed"](torch.utils.data.TensorDataset(images, labels))
-    teacher = small(0).eval()
+    teacher = small(0)
+    before = teacher[1].running_mean.clone()
     table = cached["teacher_table"](teacher, indexed, batch_size=16)
+    assert torch.equal(teacher[1].running_mean, before)
     shuffled = torch.utils.data.DataLoader(indexed, 8, shuffle=True)
     seen = 0
     for some, its_labels, indices in shuffled:

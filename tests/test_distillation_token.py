@@ -86,3 +86,15 @@ def test_empty_and_integer_logits():
         hard_distillation_loss(*torch.zeros(2, 0, 3), labels)
     with pytest.raises(ValueError, match="torch.int64"):
         hard_distillation_loss(*torch.zeros(2, 4, 3).long(), labels)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -math.inf])
+def test_a_teacher_that_is_no_number_has_no_argmax(wrong):
+    z, labels = torch.zeros(2, 3), torch.tensor([0, 2])
+    teacher = torch.tensor([[wrong, 0.0, 1.0], [0.0, 1.0, 2.0]])
+    with pytest.raises(ValueError, match=f"teacher_logits.*found {wrong}"):
+        hard_distillation_loss(z, teacher, labels)
+    with pytest.raises(ValueError, match=f"teacher_logits.*found {wrong}"):
+        token_loss(z, z, teacher, labels)
+    with pytest.raises(ValueError, match="teacher_logits.*got torch.int64"):
+        token_loss(z, z, labels.expand(3, 2).T, labels)

@@ -139,3 +139,36 @@ def test_every_parameter_learns():
 def test_bad_sizes(change, message):
     with pytest.raises(ValueError, match=message):
         build(**change)
+
+
+SIDE_32 = {
+    "image_size": 32,
+    "patch_size": 8,
+    "in_channels": 3,
+    "num_classes": 10,
+    "width": 8,
+    "depth": 1,
+    "heads": 2,
+    "mlp_ratio": 2.0,
+}
+
+
+@pytest.mark.parametrize("shape", [(33, 33), (35, 32), (16, 64), (24, 24)])
+def test_images_of_another_size_are_refused(shape):
+    model = VisionTransformer(**SIDE_32)
+    with pytest.raises(ValueError, match="32 x 32"):
+        model(torch.zeros(2, 3, *shape))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"image_size": 0},
+        {"depth": -3},
+        {"num_classes": 0},
+        {"in_channels": 0},
+    ],
+)
+def test_sizes_below_one_are_refused(change):
+    with pytest.raises(ValueError):
+        VisionTransformer(**(SIDE_32 | change))

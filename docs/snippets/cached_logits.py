@@ -16,6 +16,7 @@ class Indexed(torch.utils.data.Dataset):
 
 @torch.no_grad()
 def teacher_table(teacher, indexed, batch_size=256):
+    teacher.eval()
     # In order, and of images that no random crop will change afterwards.
     batches = torch.utils.data.DataLoader(indexed, batch_size)
     return torch.cat([teacher(images) for images, *_ in batches])

@@ -14,4 +14,4 @@ def mutual_ensemble_loss(cohort_logits, labels, weight=0.5):
             torch.log_softmax(logits, dim=1), target, reduction="batchmean"
         )
         losses.append((1 - weight) * hard + weight * soft)
-    return torch.stack(losses)  # one a student; their sum is trained
+    return losses  # one a student: backward through each, or through their sum

@@ -20,4 +20,4 @@ def mutual_learning_loss(cohort_logits, labels, weight=0.5):
         hard = F.cross_entropy(logits, labels)
         soft = torch.stack(peers).mean()
         losses.append((1 - weight) * hard + weight * soft)
-    return torch.stack(losses)  # one a student; their sum is trained
+    return losses  # one a student: backward through each, or through their sum

@@ -1,20 +1,19 @@
 import torch
-import torch.nn.functional as F
 
 
+@torch.no_grad()
 def fit_temperature(validation_logits, validation_labels):
     # On images that the model has not learned from, or T says nothing.
-    logits = validation_logits.double()
-    log_t = logits.new_zeros(1).requires_grad_()
-    optimizer = torch.optim.LBFGS(
-        [log_t], max_iter=100, line_search_fn="strong_wolfe"
-    )
-
-    def closure():
-        optimizer.zero_grad()
-        loss = F.cross_entropy(logits / log_t.exp(), validation_labels)
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
-    return log_t.exp().item()  # divide logits by it; no answer changes
+    logits = validation_logits.detach().double()
+    unit = logits.std(dim=1).mean().item()  # T has the unit of the logits
+    correct = logits.gather(1, validation_labels[:, None]).mean()
+    low, high = unit * 1e-4, unit * 1e4
+    for _ in range(100):
+        temperature = (low * high) ** 0.5
+        q = torch.softmax(logits / temperature, dim=1)
+        # How the loss changes with 1 / T: above 0, T must grow.
+        if (q * logits).sum(1).mean() > correct:
+            low = temperature
+        else:
+            high = temperature
+    return temperature  # divide logits by it; no answer changes
