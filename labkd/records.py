@@ -43,6 +43,8 @@ DAMAGED = "delete it and make it anew, or take it from a copy"
 # What a grid may choose.
 TUNED = ("learning_rate", "temperature", "teacher_weight")
 SCORES = ("accuracy", "nll", "ece", "brier")
+DATASETS = {"cifar10": "CIFAR-10", "fashion-mnist": "Fashion-MNIST"}
+SOURCES = {"jpeg-q75": "JPEG copy, quality 75"}
 DEFAULTS = {
     field.name: list(field.default)
     if isinstance(field.default, tuple)
@@ -80,6 +82,27 @@ def read_all(results: Path = RESULTS) -> list[dict]:
     found = [_record_in(path) for path in Path(results).glob("*/*-seed*.json")]
     current = [record for record in found if not record.get("superseded")]
     return sorted(current, key=lambda r: (r["recipe"], r["size"], r["seed"]))
+
+
+def data_of(record: dict) -> str:
+    r"""
+    The images of a run, and whether they are the original ones.
+
+    `CIFAR-10 (JPEG copy, quality 75)`, say: what stands beside every figure
+    and table that is made of a record.
+    """
+    dataset, source = record["dataset"], record["source"]
+    return f"{DATASETS.get(dataset, dataset)} ({SOURCES.get(source, source)})"
+
+
+def budget_of(record: dict) -> str:
+    r"""How many images a run had, and for how long: `10,000 images, ...`."""
+    config = record["config"]
+    images = config.get("training_images", 0)
+    count = f"{images:,}" if images else "all training"
+    text = f"{count} images, {config['epochs']} epochs"
+    repeats = config.get("repeats", 1)
+    return f"{text} of {repeats} showings each" if repeats > 1 else text
 
 
 def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:
