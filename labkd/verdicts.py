@@ -64,13 +64,10 @@ def judge(
 
     Raises `ValueError` when fewer than two seeds are shared.
     """
-    runs = [
-        {run["seed"]: run for run in runs_of(found, name, size)}
-        for name in (ours, theirs)
-    ]
-    seeds = sorted(runs[0].keys() & runs[1].keys())
+    pairs = pairs_of(found, ours, theirs, size)
     difference = paired_difference(
-        *([100 * of[seed]["test"][score] for seed in seeds] for of in runs)
+        [100 * mine["test"][score] for mine, _ in pairs],
+        [100 * yours["test"][score] for _, yours in pairs],
     )
     return verdict(difference, weakness(found, (ours, theirs), size))
 
@@ -144,6 +141,17 @@ def _weakness(found: list[dict], name: str, size: str) -> str:
 def runs_of(found: list[dict], name: str, size: str) -> list[dict]:
     r"""The records of a recipe at a size."""
     return [r for r in found if (r["recipe"], r["size"]) == (name, size)]
+
+
+def pairs_of(
+    found: list[dict], ours: str, theirs: str, size: str
+) -> list[tuple[dict, dict]]:
+    r"""Records of two recipes with the same seed, by seed."""
+    mine, yours = (
+        {run["seed"]: run for run in runs_of(found, name, size)}
+        for name in (ours, theirs)
+    )
+    return [(mine[seed], yours[seed]) for seed in sorted(mine.keys() & yours)]
 
 
 def asked_by(runs: list[dict]) -> set[tuple]:

@@ -100,7 +100,8 @@ def test_methods_without_a_stronger_teacher_are_exempt():
     names = {
         run["recipe"]
         for run in SHIPPED
-        if run["config"].get("objective") in verdicts.WITHOUT_A_STRONGER_TEACHER
+        if run["config"].get("objective")
+        in verdicts.WITHOUT_A_STRONGER_TEACHER
     }
     assert {name.split("-")[0] for name in names} >= {"mutual", "virtual"}
     assert all(not verdicts.weakness(SHIPPED, (n,), "laptop") for n in names)
