@@ -160,23 +160,27 @@ def cohen_kappa(
     r"""
     Agreement of two classifiers beyond what chance would give.
 
-    Two classifiers that are often right agree often, whether or not one has
-    learned from the other. Cohen (1960) takes off the agreement $e$ that they
-    would have if each chose its classes as often as it does, $p_i$ and $q_i$,
-    but without regard to the image. With $o$ the share of images on which
-    they agree,
+    Cohen (1960) takes off the agreement $e$ that two would have if each chose
+    its classes as often as it does, $p_i$ and $q_i$, but without regard to
+    the image. With $o$ the share of images on which they agree,
 
     $$
     e = \sum_i p_i q_i, \qquad \kappa = \frac{o - e}{1 - e} .
     $$
 
-    * `ours`, `theirs`: the class that each chose, integers in
-      0 .. num_classes - 1, shape (images,), for the same images
+    Of what two networks *answer*, much agreement is left even so: both are
+    often right. Whether one has learned the other's mistakes is told by two
+    classes, right and wrong: `cohen_kappa(ours == labels, theirs == labels,
+    2)` is the error consistency of Geirhos, Meding and Wichmann (2020), in
+    which $e$ is what their accuracies alone would give.
+
+    * `ours`, `theirs`: the class of each image by either, integers in
+      0 .. num_classes - 1 or truth values, shape (images,)
     * `num_classes`: at least 1
 
-    Returns $\kappa$, 0 for chance and 1 for the same answers, below 0 for
-    fewer than chance. Raises `ValueError` when the shapes differ or are
-    empty, when a class is outside these bounds, and when both choose one and
+    Returns $\kappa$: 1 for the same classes, 0 for chance, below 0 for less
+    agreement than that. Raises `ValueError` when the shapes differ or are
+    empty, when a class is outside these bounds, and when both have one and
     the same class throughout, so that chance explains all.
     """
     ours, theirs = np.asarray(ours), np.asarray(theirs)
@@ -186,7 +190,7 @@ def cohen_kappa(
             f"{ours.shape} and {theirs.shape}"
         )
     for chosen in (ours, theirs):
-        if chosen.dtype.kind not in "iu":
+        if chosen.dtype.kind not in "iub":
             raise ValueError(f"classes must be integers, got {chosen.dtype}")
         outside = chosen[(chosen < 0) | (chosen >= num_classes)]
         if len(outside):
@@ -200,7 +204,7 @@ def cohen_kappa(
     ]
     by_chance = float(shares[0] @ shares[1])
     if by_chance == 1:
-        raise ValueError(f"both choose class {ours[0]} for every image")
+        raise ValueError(f"both have class {ours[0]} throughout")
     observed = float((ours == theirs).mean())
     return (observed - by_chance) / (1 - by_chance)
 

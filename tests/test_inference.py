@@ -185,6 +185,14 @@ def test_kappa_takes_chance_off():
     assert cohen_kappa(ours, [3] * len(ours), 10) == pytest.approx(0)
 
 
+def test_kappa_of_right_and_wrong_is_error_consistency():
+    # Right on 90 and on 80 of a hundred; both right or both wrong on 82.
+    # Accuracies alone would give 72 + 2 = 74: 8 of the 26 that are left.
+    ours = [True] * 90 + [False] * 10
+    theirs = [True] * 76 + [False] * 14 + [True] * 4 + [False] * 6
+    assert cohen_kappa(ours, theirs, 2) == pytest.approx(8 / 26)
+
+
 def test_kappa_is_that_of_scikit_learn():
     from sklearn.metrics import cohen_kappa_score
 
