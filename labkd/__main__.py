@@ -234,15 +234,17 @@ def _record(options: argparse.Namespace) -> None:
 
 def _table(options: argparse.Namespace) -> None:
     from labkd.comparisons import arms
+    from labkd.verdicts import judge
 
     found = records.read_all(options.results)
     print(records.table(found))
     for arm in arms(found):
         if arm.difference:
+            baseline = arm.records[0]["config"]["baseline"]
             print(
                 f"{arm.recipe}, {arm.size}: accuracy minus that of "
-                f"{arm.records[0]['config']['baseline']}, in points over "
-                f"paired seeds, with its 95 % interval: {arm.difference}"
+                f"{baseline}, in points over paired seeds: "
+                f"{judge(found, arm.recipe, baseline, arm.size)}"
             )
 
 

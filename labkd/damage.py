@@ -10,9 +10,9 @@ images.
 
 from pathlib import Path
 
-from labkd.comparisons import PairedDifference, paired_difference
 from labkd.figures import Html
 from labkd.files import read_made
+from labkd.inference import PairedDifference, paired_difference
 from labkd.lessons import LESSONS
 from labkd.records import RESULTS
 

@@ -45,6 +45,8 @@ DAMAGED = "delete it and make it anew, or take it from a copy"
 # What a grid may choose.
 TUNED = ("learning_rate", "temperature", "teacher_weight")
 SCORES = ("accuracy", "nll", "ece", "brier")
+DATASETS = {"cifar10": "CIFAR-10", "fashion-mnist": "Fashion-MNIST"}
+SOURCES = {"jpeg-q75": "JPEG copy, quality 75"}
 DEFAULTS = {
     field.name: list(field.default)
     if isinstance(field.default, tuple)
@@ -172,6 +174,27 @@ def parts_of(recipe: str) -> tuple[str, str, str]:
     models, _, _ = rest.rpartition("-")
     student, _, teacher = models.partition("_from_")
     return method, student, teacher
+
+
+def data_of(record: dict) -> str:
+    r"""
+    The images of a run, and whether they are the original ones.
+
+    `CIFAR-10 (JPEG copy, quality 75)`, say: what stands beside every figure
+    and table that is made of a record.
+    """
+    dataset, source = record["dataset"], record["source"]
+    return f"{DATASETS.get(dataset, dataset)} ({SOURCES.get(source, source)})"
+
+
+def budget_of(record: dict) -> str:
+    r"""How many images a run had, and for how long: `10,000 images, ...`."""
+    config = record["config"]
+    images = config.get("training_images", 0)
+    count = f"{images:,}" if images else "all training"
+    text = f"{count} images, {config['epochs']} epochs"
+    repeats = config.get("repeats", 1)
+    return f"{text} of {repeats} showings each" if repeats > 1 else text
 
 
 def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:

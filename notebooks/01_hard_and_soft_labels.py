@@ -55,8 +55,8 @@ from torch import nn
 
 from labkd import figures, records, soft_targets
 from labkd.archives import CIFAR10_CLASSES
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.soft_targets import kl_divergence
 
 # %config InlineBackend.figure_format = "retina"
@@ -211,6 +211,8 @@ for score, value in record["test"].items():
     print(f"{score:8}  {value:.4f}")
 print(f"{record['seconds']:.0f} s on {record['device']}, {record['date']}")
 print(record["command"])
+source = records.data_of(record)
+print(source)
 
 path = records.path_of(*run).with_suffix(".logits.safetensors")
 logits = load_file(path)["test"].float()  # (images, classes)
@@ -248,7 +250,7 @@ row[0].set_axis_off()
 try:  # the picture needs the data set, the chapter does not
     image = load("cifar10", "test", download=False).images[chosen]
     row[0].imshow(image.permute(1, 2, 0))
-    row[0].set_title(f"test image {chosen}\nCIFAR-10, Krizhevsky 2009", size=8)
+    row[0].set_title(f"image {chosen}\n{source}\nKrizhevsky 2009", size=7)
 except FileNotFoundError:
     row[0].text(0.5, 0.5, f"test image {chosen}\n(CIFAR-10 not at hand)")
 for axes, log in ((row[1], False), (row[2], True)):
@@ -271,7 +273,8 @@ share = (trucks[:, car] > trucks[:, frog]).double().mean().item()
 print(f"automobile above frog in {share:.1%} of the test trucks")
 
 means = probabilities.view(10, 1000, 10).mean(1)  # (true class, classes)
-figures.draw_class_table(plt.subplots(figsize=(5, 4.2))[1], means, classes)
+figures.draw_class_table(plt.subplots(figsize=(5, 4.4))[1], means, classes)
+plt.title(source)
 plt.show()
 
 spare = means.clone().fill_diagonal_(0)
@@ -315,6 +318,7 @@ for axes, temperature in zip(row, (1.0, 4.0), strict=True):
         f"T = {temperature:g}: median {medians[-1]:.3f} nats; "
         f"mean where right {sure:.3f}, where wrong {mistaken:.3f}"
     )
+figure.suptitle(source)
 plt.show()
 assert medians[1] > 2 * medians[0]
 
@@ -424,7 +428,7 @@ for arm, loss_of in arms.items():
     runs = [student_run(loss_of, best, seed) for seed in range(10)]
     scores[arm] = [percent_right(run, *test) for run in runs]
     mean, spread = statistics.mean(scores[arm]), statistics.stdev(scores[arm])
-    print(f"{arm:11}  {mean:.1f} ± {spread:.1f} %  (learning rate {best:g})")
+    print(f"{arm:11} {mean:.1f} ± {spread:.1f} % (deviation), rate {best:g}")
 
 # %% [markdown]
 # Do not compare those means by eye. Each seed drew its own 50 images, and a

@@ -50,8 +50,8 @@ from torch.autograd import grad
 
 from labkd import calibration, figures, records
 from labkd.archives import CIFAR10_CLASSES as classes
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.soft_targets import distillation_loss, kl_divergence, soften
 
 # %config InlineBackend.figure_format = "retina"
@@ -198,7 +198,8 @@ rule = (labels == truck) & (first == truck) & (second == car)
 eligible = rule.nonzero().flatten()
 order = p[eligible, truck].argsort()
 chosen = eligible[order[len(order) // 2]].item()
-print(f"test image {chosen}")
+source = records.data_of(records.read(*run))
+print(f"test image {chosen} of {source}")
 
 at_2 = soften(v[chosen], 2.0)
 vehicle = torch.tensor([1, 1, 0, 0, 0, 0, 0, 0, 1, 1]).bool()
@@ -212,6 +213,7 @@ for axes, T in zip(row, (1.0, 4.0, 20.0), strict=True):
     axes.set_title(f"T = {T:g}: {torch.special.entr(p).sum():.3f} nats")
 for axes in row[1:]:
     axes.set_yticklabels([])
+figure.suptitle(source)
 plt.show()
 figures.temperature_slider(v[chosen], classes, truck)
 
@@ -281,6 +283,7 @@ for axes, title, i in zip(row, titles, (0, 1), strict=True):
     axes.semilogx(temperatures, median, color=figures.CORRECT)
     axes.set_xticks([0.5, 1, 2, 4, 8, 20], [0.5, 1, 2, 4, 8, 20])
     axes.set(xlabel="T", title=title)
+figure.suptitle(source)
 plt.show()
 at_1, at_4 = median[temperatures.index(1)], median[temperatures.index(4)]
 print(f"median share at T = 1: {at_1:.3f}, at T = 4: {at_4:.3f}")
@@ -331,7 +334,7 @@ for T in (1, 2, 4, 8, 20, 50, 100, 200):
 figure, axes = plt.subplots(figsize=(4, 2.6))
 axes.loglog(errors.keys(), errors.values(), "o-", color=figures.CORRECT)
 axes.loglog([2, 200], [1, 0.01], color=figures.OTHER)
-axes.set(xlabel="T", ylabel="relative error")
+axes.set(xlabel="T", ylabel="relative error", title=source)
 plt.show()
 assert errors[4] > 0.25 and 0.48 < errors[200] / errors[100] < 0.52
 shifted = kl_divergence(z + 7, v_0 - 3, 4.0)  # means do not matter
@@ -431,7 +434,7 @@ for arm, loss_of in arms.items():
     inputs = test.images.float() / 127.5 - 1
     answers[arm] = torch.stack([run(inputs).argmax(1) for run in runs])
     mean, spread = statistics.mean(scores[arm]), statistics.stdev(scores[arm])
-    print(f"{arm:6}  {mean:.1f} ± {spread:.1f} %  (learning rate {best:g})")
+    print(f"{arm:6} {mean:.1f} ± {spread:.1f} % (deviation), rate {best:g}")
 
 # %% [markdown]
 # ### How to read it
@@ -520,6 +523,7 @@ for T, colour in zip((1.0, fitted, 4.0), colours, strict=True):
     curve = calibration.reliability_curve(p, labels)
     figures.draw_reliability(axes, curve, f"T = {T:.2f}", colour=colour)
 axes.legend(loc="lower right")
+axes.set_title(source)
 plt.show()
 assert nll[1] < nll[0] < nll[2] and ece[1] < ece[0] < ece[2]
 assert 1 < fitted < 2

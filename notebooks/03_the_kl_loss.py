@@ -49,8 +49,8 @@ from torch.autograd import grad
 from torch.optim.lr_scheduler import OneCycleLR
 
 from labkd import figures, records
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.soft_targets import distillation_loss, kl_divergence, soften
 
 # %config InlineBackend.figure_format = "retina"
@@ -181,7 +181,8 @@ assert -forward[2] > 0.9 * p[2] and -reverse[2] < 0.1 * p[2]
 # of a student that knows *nothing*. The cell shows both.
 
 # %%
-path = records.path_of("teacher-resnet18-cifar10", "laptop", 0)
+run = ("teacher-resnet18-cifar10", "laptop", 0)
+path, source = records.path_of(*run), records.data_of(records.read(*run))
 v = load_file(path.with_suffix(".logits.safetensors"))["test"].double()
 labels = torch.arange(10).repeat_interleave(1000)  # sorted by class
 torch.manual_seed(0)
@@ -196,7 +197,7 @@ for T in (1, 4, 20):
 p = soften(v.std() * torch.randn(1000, 1000), 20)  # 1,000 classes
 ignorant = kl(p, torch.full_like(p, 1e-3)).mean() / 1000
 assert 1e-6 < ignorant < 1e-4
-print(*(f"T = {T:2}: {line}" for T, line in lines.items()), sep="\n")
+print(source, *(f"T = {T:2}: {lines[T]}" for T in lines), sep="\n")
 print(f"knows nothing: {ignorant:.1e}; 1e-5: within {(1e-5 / 2) ** 0.5:.4f}")
 
 # %% [markdown]
@@ -249,7 +250,7 @@ axes.loglog(T, T**2 * plain, "o-", color=figures.CORRECT, label="T² KL")
 axes.loglog(T, plain, "s-", color=figures.STUDENT, label="KL")
 axes.loglog(T, plain[-1] * (20 / T) ** 2, "k:", label="slope −2")
 axes.set_xticks((1, 2, 4, 8, 20), "1 2 4 8 20".split())
-axes.set(xlabel="temperature T", title=f"gradient norm, slope {slope:.2f}")
+axes.set(xlabel="T", title=f"gradient norm, slope {slope:.2f}\n{source}")
 axes.legend()
 plt.show()
 assert abs(slope + 2) < 0.3 and 16 * plain[4] > plain[0] > 100 * plain[-1]
@@ -638,4 +639,4 @@ torch.testing.assert_close(kd(z, v, T), kl_divergence(z, v, T))
 #   two directions. Gu et al. ([2024](../docs/references.md#gu2024)): reverse.
 # - Touvron et al. ([2021](../docs/references.md#touvron2021)): DeiT.
 # - The code: [soft_targets.py](../labkd/soft_targets.py),
-#   [comparisons.py](../labkd/comparisons.py).
+#   [inference.py](../labkd/inference.py).

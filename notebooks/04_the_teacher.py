@@ -52,8 +52,8 @@ from torchvision.models import resnet18
 # %%
 from labkd import calibration, figures, records, training
 from labkd.archives import CIFAR10_CLASSES
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.teachers import nobody
@@ -335,7 +335,7 @@ for stem in ("for photographs", "for small images"):
         statistics.mean(scores[stem]),
         statistics.stdev(scores[stem]),
     )
-    print(f"{stem}: {mean:.1f} ± {spread:.1f} %  (learning rate {best:g})")
+    print(f"{stem}: {mean:.1f} ± {spread:.1f} % (deviation), rate {best:g}")
 gain = paired_difference(scores["for small images"], scores["for photographs"])
 print(f"difference in points: {gain}")
 assert gain.found and gain.mean > 0
@@ -373,6 +373,8 @@ row[0].set(xlabel="epoch", title="loss (nats)", ylim=(0, None))
 row[0].legend()
 row[1].plot(epochs, accuracy, color=figures.CORRECT)
 row[1].set(xlabel="epoch", title="validation accuracy", ylim=(0, 1))
+source = records.data_of(record)
+figure.suptitle(source)
 plt.show()
 assert accuracy[-1] == max(accuracy)  # it could go on
 print(f"{record['device']}, {record['seconds'] / 60:.0f} minutes:")
@@ -405,7 +407,7 @@ for low in range(15):
         axes.bar(low / 15, hits, 1 / 15, align="edge", color=figures.CORRECT)
         axes.plot(said, said, "o", color=figures.STUDENT, ms=3)
 axes.plot([0, 1], [0, 1], color=figures.OTHER)
-axes.set(xlabel="confidence", ylabel="share that is right")
+axes.set(xlabel="confidence", ylabel="share that is right", title=source)
 plt.show()
 print(f"ECE {ece:.4f}, in the record {record['test']['ece']:.4f}")
 assert abs(ece - record["test"]["ece"]) < 2e-3

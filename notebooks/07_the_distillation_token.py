@@ -51,8 +51,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from labkd import distillation_token, figures, records
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.pixels import Normalise
 from labkd.soft_targets import kl_divergence
 from labkd.vit import VisionTransformer, joint_log_probabilities
@@ -310,7 +310,7 @@ for arm, loss_of in arms.items():
     runs[arm] = tuned_runs(run, (5e-3, 1e-2), trials=1, seeds=5)
     scores[arm] = [percent_right(student, test) for student in runs[arm]]
     right = torch.tensor(scores[arm])
-    print(f"{arm:8} {right.mean():.1f} ± {right.std():.1f} %")
+    print(f"{arm:8} {right.mean():.1f} ± {right.std():.1f} % (deviation)")
 for pair in (("hard", "none"), ("token", "none"), ("token", "control")):
     ahead = paired_difference(*(scores[arm] for arm in pair))
     print(f"{pair[0]} over {pair[1]}: {ahead}")
@@ -502,14 +502,14 @@ for place, arm in enumerate(list(right)[:-1]):
     look = {"fmt": "o", "capsize": 4, "color": figures.CORRECT}
     axes.errorbar(gain.mean, place + 0.2, xerr=gain.half_width, **look)
 axes.set_yticks(range(4), list(right)[:-1])
-axes.set_ylim(-0.4, 3.6)
 axes.set_xlabel("points over scratch")
+axes.set_title(records.data_of(kept["soft"][0]))
 plt.show()
 
 # %%
 for arm, values in right.items():
     table = torch.tensor(values)
-    print(f"{arm:8} {table.mean():.1f} ± {table.std():.1f} %")
+    print(f"{arm:8} {table.mean():.1f} ± {table.std():.1f} % (deviation)")
 pairs = [(arm, "scratch") for arm in ("soft", "argmax", "token", "control")]
 pairs += ("soft", "argmax"), ("argmax", "token"), ("token", "control")
 for pair in pairs:

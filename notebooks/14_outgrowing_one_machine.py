@@ -46,8 +46,8 @@ from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from torchvision import datasets, io
 
 from labkd import costs, figures, pixels, records, scale, soft_targets
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()
@@ -313,18 +313,18 @@ for shares in (first, second):  # 41 images in three shares of 14: one twice
 # float32, as [`kl_divergence`](../labkd/soft_targets.py#kl_divergence) has it
 # whatever it is given. Weights and the optimizer's state stay in float32 too.
 
+
 # %%
-names = "soft-vit_from_resnet18-cifar10", "teacher-resnet18-cifar10"
-files = (records.path_of(name, "laptop", 0) for name in names)
-z, v = (load_file(f.with_suffix(".logits.safetensors"))["test"] for f in files)
-rounded = z.bfloat16(), v.bfloat16()
-
-
 def divergences(z, v, T):
     log_q, log_p = F.log_softmax(z / T, 1), F.log_softmax(v / T, 1)
     return T**2 * (log_p.exp() * (log_p - log_q)).sum(1)
 
 
+names = "soft-vit_from_resnet18-cifar10", "teacher-resnet18-cifar10"
+files = (records.path_of(name, "laptop", 0) for name in names)
+z, v = (load_file(f.with_suffix(".logits.safetensors"))["test"] for f in files)
+rounded = z.bfloat16(), v.bfloat16()
+print(records.data_of(records.read(names[0], "laptop", 0)))
 for T in (1, 4, 20):
     exact = divergences(z.double(), v.double(), T)
     low = divergences(*rounded, T).double()
@@ -543,7 +543,7 @@ for arm in arms:
     runs = [student_run(arm, best, seed) for seed in range(20)]
     points[arm] = [percent_right(run, "test") for run in runs]
     right = torch.tensor(points[arm])
-    print(f"{arm:12} {right.mean():.1f} ± {right.std():.1f} %")
+    print(f"{arm:12} {right.mean():.1f} ± {right.std():.1f} % (deviation)")
 for arm in ("renormalised", "argmax", "even"):
     ahead = paired_difference(points[arm], points["all"])
     print(f"{arm} over all: {ahead}")

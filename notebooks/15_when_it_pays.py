@@ -45,8 +45,9 @@ from safetensors.torch import load_file
 
 from labkd import figures, records, sweeps
 from labkd.arms import RECIPES
-from labkd.comparisons import arms, paired_difference
+from labkd.comparisons import arms
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.perceptrons import Perceptrons, say
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
@@ -320,12 +321,13 @@ def along(axis, size):
 
 
 def print_axis(axis):
-    print(axis.replace("_", " "))
+    central = kept[sweeps.SOFT, "laptop"].records[0]
+    print(axis.replace("_", " "), "on", records.data_of(central))
     for size in ("laptop", "full"):
         for point, arm in along(axis, size).items():
             two = (kept[name, size] for name in (point.scratch, point.soft))
             shown = [a.spread("accuracy", scale=100, digits=1) for a in two]
-            print(f"{size}, {point.value:,g}: {' and '.join(shown)}")
+            print(f"{size}, {point.value:,g}:", *shown, "% (deviation)")
             print(f"    ahead by {arm.difference}")
     return [arm.difference for arm in along(axis, "laptop").values()]
 
@@ -400,13 +402,14 @@ for axes, axis in zip(panels, ("training_images", "epochs"), strict=True):
     axes.axhline(0, color=figures.OTHER, lw=1)
     axes.set(xlabel=axis.replace("_", " "), ylabel="gain, points")
 panels[0].legend()
+panels[0].set_title(records.data_of(kept[sweeps.SOFT, "laptop"].records[0]))
 plt.show()
 
 # %% [markdown]
 # **The more patience, the larger the gain.** After a quarter of the epochs no
 # difference found: five seeds cannot even tell its sign. After half of them
-# it is there, and after all of them it is larger still, in the mean. That is
-# the opposite of *faster*: what a teacher gives, it gives to those who stay.
+# it is there, and after all of them it is larger still, in the mean: what a
+# teacher gives, it gives to those who stay.
 # Beyer et al. ([2022](../docs/references.md#beyer2022)) make the same point
 # with thousands of epochs on ImageNet. How far it goes on, twenty epochs
 # cannot say; [the plan](../labkd/sweeps.py) for one large GPU goes to 300.
@@ -531,4 +534,4 @@ torch.testing.assert_close(*slopes)
 #   may need.
 # - The code: [sweeps.py](../labkd/sweeps.py),
 #   [perceptrons.py](../labkd/perceptrons.py),
-#   [comparisons.py](../labkd/comparisons.py).
+#   [inference.py](../labkd/inference.py).

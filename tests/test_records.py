@@ -234,3 +234,18 @@ def test_the_table_has_a_line_a_record():
     lines = records.table([EXAMPLE, EXAMPLE]).splitlines()
     assert len(lines) == 3
     assert "0.5000" in lines[1] and lines[0].startswith("recipe")
+
+
+def test_data_and_budget_are_told_from_the_record():
+    told = records.data_of(EXAMPLE | {"source": "jpeg-q75"})
+    assert told == "CIFAR-10 (JPEG copy, quality 75)"
+    assert records.data_of(EXAMPLE) == "CIFAR-10 (original)"
+    config = {"training_images": 1000, "epochs": 5}
+    assert records.budget_of({"config": config}) == "1,000 images, 5 epochs"
+    config = {"training_images": 0, "epochs": 5, "repeats": 3}
+    told = records.budget_of({"config": config})
+    assert told == "all training images, 5 epochs of 3 showings each"
+
+
+def test_every_shipped_source_has_a_name():
+    assert {r["source"] for r in SHIPPED} <= {"original", *records.SOURCES}

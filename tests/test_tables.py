@@ -5,24 +5,42 @@ import re
 
 import benchmark_table
 import pytest
+import records_table
 import sweeps_table
 
-from labkd import benchmark, comparisons, sweeps
+from labkd import benchmark, records, sweeps, verdicts
 from labkd.arms import RECIPES, find
+from labkd.inference import paired_difference
 from labkd.views import every_view
 
 EPOCHS = sweeps.points("epochs", "laptop", RECIPES)
 
 
 def runs(recipe, accuracies, size="laptop", validation=0.5, **config):
-    baseline = find(recipe, size).baseline
+    asked = find(recipe, size).teacher
+    config |= {
+        "baseline": find(recipe, size).baseline,
+        "teacher": asked,
+        "epochs": 5,
+    }
     return [
         {
             "recipe": recipe,
             "size": size,
             "seed": seed,
-            "config": {"baseline": baseline} | config,
-            "test": {"accuracy": accuracy, "ece": accuracy / 5},
+            "dataset": "cifar10",
+            "source": "original",
+            "config": config,
+            "teacher": {"recipe": asked, "size": size, "seed": 0},
+            "test": {
+                "accuracy": accuracy,
+                "nll": 1.0,
+                "ece": accuracy / 5,
+                "brier": 0.5,
+            },
+            "seconds": 1.0,
+            "device": "a device",
+            "command": "a command",
             "epochs": [{"validation": {"accuracy": validation}}],
         }
         for seed, accuracy in enumerate(accuracies)
@@ -31,7 +49,12 @@ def runs(recipe, accuracies, size="laptop", validation=0.5, **config):
 
 def point(number, soft, scratch, points=EPOCHS, size="laptop"):
     there = points[number]
-    return [*runs(there.scratch, scratch, size), *runs(there.soft, soft, size)]
+    teacher = find(there.soft, size).teacher
+    return [
+        *runs(there.scratch, scratch, size),
+        *runs(there.soft, soft, size),
+        *runs(teacher, [0.9], size, validation=0.8),
+    ]
 
 
 def part(text, heading):
@@ -57,14 +80,47 @@ def test_a_point_has_both_arms_and_their_paired_difference():
     (row,) = re.findall(r"^\| 10 \|.*$", text, flags=re.M)
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     points = ([100 * value for value in arm] for arm in (ours, theirs))
-    difference = comparisons.paired_difference(*points)
-    assert cells[1:4] == ["51.0 ± 3.6", "52.7 ± 2.5", "50.0"]
-    assert cells[4:6] == ["0.105 ± 0.005", "3"]
-    assert cells[6].startswith(f"{difference}<span")
+    difference = paired_difference(*points)
+    assert cells[2:5] == ["51.0 ± 3.6", "52.7 ± 2.5", "50.0"]
+    assert cells[5:7] == ["0.105 ± 0.005", "3"]
+    assert cells[7].startswith(f"{difference.short}<span")
+    assert cells[8] == "here: no difference found"
+    assert "CIFAR-10 (original), the teacher 90.0 % right" in text
     assert "2 of 3 points are not recorded yet" in text
     # The images' axis crosses here, and has the same point.
     other = sweeps_table.table(in_order(point(1, ours, theirs)))
-    assert "| 10,000 | 51.0 ± 3.6" in part(other, "training_images")
+    text = part(other, "training_images")
+    assert re.search(r"^\| 10,000 \| .* 51\.0 ± 3\.6", text, flags=re.M)
+
+
+def test_a_weak_teacher_leaves_no_verdict_in_a_table():
+    found = in_order(point(1, [0.5, 0.53, 0.55], [0.48, 0.5, 0.55]))
+    for table in (
+        lambda: part(sweeps_table.table(found), "epochs"),
+        lambda: records_table.table(dict(enumerate(found)), []),
+    ):
+        for run in found:
+            if run["recipe"].startswith("teacher-"):
+                run["epochs"][-1]["validation"]["accuracy"] = 0.9
+        assert "here: no difference found |" in table()
+        for run in found:
+            if run["recipe"].startswith("teacher-"):
+                run["epochs"][-1]["validation"]["accuracy"] = 0.505
+        assert "| not tested |" in table() and "here:" not in table()
+
+
+def test_no_verdict_beside_a_weak_teacher_of_the_shipped_records():
+    found = records_table.read(records.RESULTS)
+    known = list(found.values())
+    rows = records_table.table(found, []).splitlines()
+    seen = set()
+    for name in {r["recipe"] for r in known if r["config"].get("baseline")}:
+        row = next(row for row in rows if row.startswith(f"| `{name}` | lap"))
+        weak = bool(verdicts.weakness(known, (name,), "laptop"))
+        assert row.endswith("| not tested |") == weak
+        assert ("here:" in row) != weak
+        seen.add(weak)
+    assert seen == {True, False}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +142,7 @@ def test_the_crossing_point_is_where_the_sign_changes(gains, told):
     text = part(sweeps_table.table(in_order(found)), "epochs")
     assert told in text
     if told.startswith("No"):
-        assert "at 3 of 3 the interval leaves zero out" in text
+        assert "at 3 of 3 the interval excludes zero" in text
 
 
 def test_laptop_and_full_stand_side_by_side():
@@ -96,7 +152,7 @@ def test_laptop_and_full_stand_side_by_side():
         *point(0, [0.5, 0.52], [0.5, 0.51]),
     ]
     text = part(sweeps_table.table(in_order(found)), "temperature")
-    assert "At size `full`:" in text and "| 1 | 89.5" in text
+    assert re.search(r"At size `full`, .*\n\n(\|.*\n)+\| 1 \|.* 89\.5", text)
     assert "At size `laptop` nothing has been recorded" in text
 
 

@@ -104,7 +104,10 @@ def test_half_precision_is_computed_in_float32():
         ({"weight": -0.1}, "got -0.1"),
         ({"labels": torch.full((6,), 5)}, "found 5"),
         ({"labels": torch.zeros(6)}, "got torch.float32"),
-        ({"labels": torch.zeros(4, dtype=torch.int64)}, r"shape \(6,\), got torch.int64 of shape \(4,\)"),
+        (
+            {"labels": torch.zeros(4, dtype=torch.int64)},
+            r"shape \(6,\), got torch.int64 of shape \(4,\)",
+        ),
         ({"student_logits": torch.full((6, 5), torch.nan)}, "found nan"),
         ({"student_logits": torch.zeros(6, 5).long()}, "got torch.int64"),
         ({"student_logits": torch.zeros(6, 1)}, "at least 2, got 1"),

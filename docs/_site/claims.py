@@ -6,13 +6,14 @@ was measured are the source's; figures and verdicts come from the records.
 
 import math
 import statistics
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from headline import SIZES
-from records_table import rows
+from headline import SIZES, over_the_run, paired, until_level
+from records_table import rows, teacher_percent
 from scipy.special import fdtri
 
-from labkd import comparisons
+from labkd import comparisons, records, verdicts
 
 MARKER = "<!-- claims -->"
 HEAD = (
@@ -20,15 +21,22 @@ HEAD = (
     "What it claims",
     "How that was measured",
     "Ours",
+    "Data and budget",
     "Verdict",
     "Records",
     "Again",
 )
+# What must be the source's own before a run of ours repeats its claim.
+PARTS = ("teacher", "student", "data", "budget")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One row: in `measure`, `ours` is `sign` times more than `theirs`."""
+    """One row: in `measure`, `ours` differs from `theirs`.
+
+    `stated` is what the source says of its own runs, by part, in the fields
+    of a recipe: a part that it does not state cannot be the same.
+    """
 
     source: str
     words: str
@@ -36,15 +44,46 @@ class Claim:
     ours: str
     theirs: str
     measure: str = "accuracy"
-    sign: int = 1
-    note: str = ""
+    stated: dict[str, dict] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Measure:
+    """What is counted, its unit, and how, from a pair of records."""
+
+    name: str
+    unit: str
+    of: Callable[[dict, dict], tuple[float, float]]
+
+
+def _hundredths(score: str):
+    return lambda *pair: tuple(100 * run["test"][score] for run in pair)
+
+
+MEASURES = {
+    "accuracy": Measure("accuracy", "points", _hundredths("accuracy")),
+    "ece": Measure("ECE", "points of ECE", _hundredths("ece")),
+    "epochs": Measure("epochs to the level", "epochs", until_level),
+    "area": Measure("accuracy over the run", "points", over_the_run),
+}
 ESSAY = "*From ResNet-18 to ViT on CIFAR-10*, an essay"
 THESIS = "distillistic, a master's thesis"
 SOFT_VIT = "soft-vit_from_resnet18-cifar10"
 SCRATCH_VIT = "scratch-vit-cifar10"
 CLOTHES = "resnet18-fashion_mnist"
+# The usual width; all training images, which is what 0 stands for.
+RESNET18 = {"architecture": "resnet18", "width": 64}
+RESNET50 = {"architecture": "resnet50", "width": 64}
+CIFAR10 = {
+    "dataset": "cifar10",
+    "source": "original",
+    "training_images": 0,
+}
+FASHION_MNIST = {
+    "dataset": "fashion-mnist",
+    "source": "original",
+    "training_images": 0,
+}
 CLAIMS = (
     Claim(
         ESSAY,
@@ -53,14 +92,24 @@ CLAIMS = (
         SOFT_VIT,
         SCRATCH_VIT,
         measure="epochs",
-        sign=-1,
+        stated={"teacher": RESNET18, "data": CIFAR10},
     ),
     Claim(
         ESSAY,
-        "the same, read as: further on",
+        "the same, read as: ahead all along",
         "the curves of one run",
         SOFT_VIT,
         SCRATCH_VIT,
+        measure="area",
+        stated={"teacher": RESNET18, "data": CIFAR10},
+    ),
+    Claim(
+        ESSAY,
+        "the same, read as: further on at the end",
+        "the curves of one run",
+        SOFT_VIT,
+        SCRATCH_VIT,
+        stated={"teacher": RESNET18, "data": CIFAR10},
     ),
     Claim(
         "labml's annotated tutorial",
@@ -68,6 +117,12 @@ CLAIMS = (
         "one run of each, on the test images, after every epoch",
         "soft-small_cnn_from_large_cnn-cifar10",
         "scratch-small_cnn-cifar10",
+        stated={
+            "teacher": {"architecture": "large_cnn", "epochs": 20},
+            "student": {"architecture": "small_cnn"},
+            "data": CIFAR10,
+            "budget": {"epochs": 10},
+        },
     ),
     Claim(
         "a Lightning repository, ResNet-50 to ResNet-18",
@@ -76,15 +131,19 @@ CLAIMS = (
         "([arXiv:2605.31191](https://arxiv.org/abs/2605.31191))",
         "soft-resnet18_from_resnet50-cifar10",
         "scratch-resnet18-cifar10",
-        note="narrow networks",
+        stated={"teacher": RESNET50, "student": RESNET18, "data": CIFAR10},
     ),
     Claim(
-        "a Korean write-up, ViT to CNN",
+        "a write-up, ViT-B/16 to ResNet-34",
         "a ViT can teach a CNN; the aim is above 85 %",
         "no figure is given; ViT-B/16 with ImageNet's weights, ResNet-34",
         "soft-resnet18_from_vit-cifar10",
         "scratch-resnet18-cifar10",
-        note="our own ViT, a narrow ResNet-18, fewer images",
+        stated={
+            "teacher": {"architecture": "ViT-B/16"},
+            "student": {"architecture": "resnet34", "width": 64},
+            "data": CIFAR10,
+        },
     ),
     Claim(
         THESIS,
@@ -93,6 +152,11 @@ CLAIMS = (
         f"mutual-{CLOTHES}",
         f"scratch-{CLOTHES}",
         measure="spread",
+        stated={
+            "student": RESNET18 | {"cohort": 3},
+            "data": FASHION_MNIST,
+            "budget": {"epochs": 20},
+        },
     ),
     Claim(
         THESIS,
@@ -101,7 +165,11 @@ CLAIMS = (
         f"virtual-{CLOTHES}",
         f"virtual_softened-{CLOTHES}",
         measure="ece",
-        sign=-1,
+        stated={
+            "student": RESNET18,
+            "data": FASHION_MNIST,
+            "budget": {"epochs": 20},
+        },
     ),
     Claim(
         THESIS,
@@ -109,70 +177,89 @@ CLAIMS = (
         "single runs, in code that shrinks the teacher's image too",
         "soft-resnet18_half_from_resnet50-fashion_mnist",
         "scratch-resnet18_half-fashion_mnist",
+        stated={
+            "teacher": RESNET50,
+            "student": RESNET18,
+            "data": {"dataset": "imagenet"},
+            "budget": {"epochs": 20},
+        },
     ),
 )
 
 
 def table(found: list[dict]) -> str:
     """Markdown: a row a claim; what has no records yet says so."""
-    arms = comparisons.arms_by_name(found)
-    return "\n".join(rows(HEAD, [_row(claim, arms) for claim in CLAIMS]))
+    return "\n".join(rows(HEAD, [_row(claim, found) for claim in CLAIMS]))
 
 
-def _row(claim: Claim, arms: dict) -> list[str]:
+def _row(claim: Claim, found: list[dict]) -> list[str]:
     told = [claim.source, claim.words, claim.measured]
+    arms = comparisons.arms_by_name(found)
     for size in SIZES:
         pair = [arms.get((n, size)) for n in (claim.ours, claim.theirs)]
         if all(arm and len(arm.records) > 1 for arm in pair):
-            shown, verdict = _judge(claim, *pair)
-            note = f" ({size}; {claim.note})" if claim.note else f" ({size})"
+            shown, verdict = _judge(claim, found, *pair)
+            run = pair[0].records[0]
+            data = f"{records.data_of(run)}, {records.budget_of(run)} ({size})"
             files = ", ".join(_link(arm) for arm in pair)
-            again = f"`{pair[0].records[0]['command']}`"
-            return [*told, shown + note, verdict, files, again]
-    return [*told, "not recorded yet", "open", "", ""]
+            return [*told, shown, data, verdict, files, f"`{run['command']}`"]
+    return [*told, "not recorded yet", "", "open", "", ""]
 
 
-def _judge(claim: Claim, ours, theirs) -> tuple[str, str]:
+def _judge(claim: Claim, found: list[dict], ours, theirs) -> tuple[str, str]:
+    names = ours.recipe, theirs.recipe
+    weak = verdicts.weakness(found, names, ours.size)
     if claim.measure == "spread":
-        return _spread(ours, theirs)
-    unit = {"accuracy": "points", "ece": "points of ECE", "epochs": "epochs"}
-    pair = zip(*_paired(ours, theirs), strict=True)
-    measured = [_measured(claim.measure, *runs) for runs in pair]
-    ahead = comparisons.paired_difference(*zip(*measured, strict=True))
-    verdict = "not found"
-    if ahead.found:
-        verdict = "confirmed" if claim.sign * ahead.mean > 0 else "reversed"
-    figures = str(ahead).removesuffix(", no difference found")
-    shown = f"{figures} {unit[claim.measure]}"
-    if claim.measure == "accuracy":
-        first, second = (
-            arm.spread("accuracy", scale=100, digits=1)
-            for arm in (theirs, ours)
-        )
-        shown = f"{first} %, taught {second} %: {shown}"
-    return shown, f"**{verdict}**"
-
-
-def _paired(ours, theirs) -> list[list[dict]]:
-    runs = [{r["seed"]: r for r in arm.records} for arm in (ours, theirs)]
-    shared = sorted(runs[0].keys() & runs[1].keys())
-    return [[of[seed] for seed in shared] for of in runs]
-
-
-def _measured(measure: str, ours: dict, theirs: dict) -> tuple[float, float]:
-    if measure != "epochs":
-        return tuple(100 * r["test"][measure] for r in (ours, theirs))
-    # Until nine tenths of where the baseline ends.
-    curves = [
-        [epoch["validation"]["accuracy"] for epoch in run["epochs"]]
-        for run in (ours, theirs)
-    ]
-    level = 0.9 * curves[1][-1]
-    never = len(curves[0]) + 1
-    return tuple(
-        next((e for e, a in enumerate(curve, 1) if a >= level), never)
-        for curve in curves
+        name, (shown, words) = "deviation", _spread(ours, theirs)
+    else:
+        measure = MEASURES[claim.measure]
+        pairs = verdicts.pairs_of(found, *names, ours.size)
+        name, ahead = measure.name, paired(pairs, measure.of)
+        if ahead is None:
+            return "some runs never reach the level", "open"
+        shown = ahead.labelled(measure.unit)
+        words = verdicts.verdict(ahead).words
+    # A teacher that tests nothing leaves no verdict, whatever the measure.
+    words = (
+        f"**{verdicts.NOT_TESTED}**: {weak}"
+        if weak
+        else (f"**{words}** in {name}")
     )
+    other = _other_parts(claim, found, ours)
+    if other:
+        words += f"; not a replication ({', '.join(other)})"
+    return f"{_accuracies(found, ours, theirs)}; {shown}", words
+
+
+def _accuracies(found: list[dict], ours, theirs) -> str:
+    teacher = teacher_percent(found, list(ours.records))
+    means = [
+        f"{100 * statistics.mean(arm.scores('accuracy')):.1f} %"
+        for arm in (theirs, ours)
+    ]
+    known = f"teacher {teacher} %, " if teacher else ""
+    return f"{known}baseline {means[0]}, claimed method {means[1]}"
+
+
+def _other_parts(claim: Claim, found: list[dict], ours) -> list[str]:
+    """The parts of our runs that are not, as far as is known, the source's."""
+    run = ours.records[0]
+    config = run["config"] | {"source": run["source"]}
+    settings = dict.fromkeys(PARTS[1:], config)
+    if teachers := verdicts.teachers_of(found, list(ours.records)):
+        settings["teacher"] = teachers[0]["config"]
+    return [
+        part
+        for part in PARTS
+        if part in settings
+        and not _same(claim.stated.get(part), settings[part])
+    ]
+
+
+def _same(stated: dict | None, ours: dict) -> bool:
+    if not stated:
+        return False
+    return all(ours.get(key) == value for key, value in stated.items())
 
 
 def _spread(ours, theirs) -> tuple[str, str]:
@@ -186,15 +273,13 @@ def _spread(ours, theirs) -> tuple[str, str]:
     low, high = (
         ratio / math.sqrt(fdtri(*counts, share)) for share in (0.975, 0.025)
     )
-    verdict = (
-        "confirmed" if low > 1 else "reversed" if high < 1 else "not found"
-    )
+    words = "higher" if low > 1 else "lower" if high < 1 else None
     shown = (
         f"deviation over {counts[0] + 1} seeds {deviations[0]:.2f} points, "
         f"of single students {deviations[1]:.2f}: ratio {ratio:.1f}, "
-        f"interval {low:.1f} to {high:.1f}"
+        f"95 % interval {low:.1f} to {high:.1f}"
     )
-    return shown, f"**{verdict}**"
+    return shown, f"here: {words or 'no difference found'}"
 
 
 def _link(arm) -> str:

@@ -4,9 +4,19 @@ The home page has a marker where it goes. Nothing here knows how the runs
 came out: signs, intervals and what was found are the records'.
 """
 
+import math
+import statistics
 from html import escape
 
-from labkd import comparisons
+from records_table import teacher_percent, verdict_on
+
+from labkd import comparisons, records, verdicts
+from labkd.inference import (
+    PairedDifference,
+    area_under_curve,
+    crossing,
+    paired_difference,
+)
 
 MARKER = "<!-- headline -->"
 CENTRAL = "soft-vit_from_resnet18-cifar10"
@@ -40,9 +50,8 @@ def headline(found: list[dict]) -> str:
         and not arm.records[0]["config"].get("tuned_as")
     ]
     shown.sort(key=lambda arm: list(LEARNED).index(_lesson(arm)))
-    return "\n".join(
-        [_sentence(central, baseline), "", *_table(shown, arms, size), ""]
-    )
+    told = _sentence(central, baseline, found)
+    return "\n".join([told, "", *_table(shown, arms, size, found), ""])
 
 
 def _lesson(arm: comparisons.Arm) -> tuple[str, bool]:
@@ -50,46 +59,97 @@ def _lesson(arm: comparisons.Arm) -> tuple[str, bool]:
     return config["objective"], config["distillation_token"]
 
 
-def _sentence(central: comparisons.Arm, baseline: comparisons.Arm) -> str:
+def _sentence(
+    central: comparisons.Arm, baseline: comparisons.Arm, found: list[dict]
+) -> str:
     record = central.records[0]
-    config = record["config"]
-    count = config["training_images"]
-    images = f"{count:,}" if count else "all training"
-    return (
+    judged = verdict_on(central, found)
+    teacher = teacher_percent(found, list(central.records))
+    itself = f" (itself {teacher} % right)" if teacher else ""
+    text = (
         f"A Vision Transformer of {record['parameters']:,} parameters, "
-        f"trained on {images} images of CIFAR-10, gets "
-        f"{_percent(baseline)} of the test "
-        "images right when it learns from the labels alone, and "
-        f"{_percent(central)} when a "
-        "ResNet-18's soft labels are added. The difference over "
-        f"{len(central.records)} paired seeds: **{central.difference} "
-        "points**, with half the width of its 95 % interval."
+        f"trained on {records.data_of(record)}, {records.budget_of(record)}, "
+        f"gets {_percent(baseline)} of the test images right when it learns "
+        f"from the labels alone, and {_percent(central)} when the soft labels "
+        f"of a ResNet-18{itself} are added. Over "
+        f"{len(central.records)} paired seeds that is "
+        f"{judged.difference.labelled('points')}. "
+        f"**{judged.words.capitalize()}**"
+    )
+    text += (
+        f": {judged.reason}."
+        if judged.reason
+        else f". {_on_the_way(found, baseline.recipe, central.size)}"
+    )
+    # A line must not end between a number and its unit.
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+
+
+def curve_of(run: dict) -> list[float]:
+    """The validation accuracy after each epoch, in per cent."""
+    return [100 * e["validation"]["accuracy"] for e in run["epochs"]]
+
+
+def until_level(ours: dict, theirs: dict) -> tuple[float, float]:
+    """Epochs of both runs until nine tenths of where the second one ends."""
+    level = 0.9 * curve_of(theirs)[-1]
+    return tuple(crossing(curve_of(run), level) for run in (ours, theirs))
+
+
+def over_the_run(ours: dict, theirs: dict) -> tuple[float, float]:
+    """Both runs' mean validation accuracy from the first epoch to the last."""
+    return tuple(area_under_curve(curve_of(run)) for run in (ours, theirs))
+
+
+def paired(pairs, of) -> PairedDifference | None:
+    """The difference of what a function finds in pairs of runs.
+
+    Nothing where one of them never reaches its level.
+    """
+    found = list(zip(*(of(*pair) for pair in pairs), strict=True))
+    if any(math.isnan(value) for values in found for value in values):
+        return None
+    return paired_difference(*found)
+
+
+def _on_the_way(found: list[dict], baseline: str, size: str) -> str:
+    pairs = verdicts.pairs_of(found, CENTRAL, baseline, size)
+    area, epochs = (paired(pairs, of) for of in (over_the_run, until_level))
+    sooner = "a level that some runs never reach"
+    if epochs:
+        sooner = epochs.labelled("epochs")
+        sooner += "" if epochs.found else ", no difference found"
+    return (
+        "On the way, averaged over the epochs, it is "
+        f"{area.labelled('points')} of validation accuracy; until nine tenths "
+        f"of where the labels alone end, {sooner}."
     )
 
 
 def _percent(arm: comparisons.Arm) -> str:
-    # A line must not end between a number and its unit.
-    text = f"{arm.spread('accuracy', scale=100, digits=1)} %"
-    return text.replace(" ", "\N{NO-BREAK SPACE}")
+    return f"{100 * statistics.mean(arm.scores('accuracy')):.1f} %"
 
 
 def _table(
     shown: list[comparisons.Arm],
     arms: dict[tuple[str, str], comparisons.Arm],
     size: str,
+    found: list[dict],
 ) -> list[str]:
     scale = scale_of([arm.difference for arm in shown if arm.difference])
     lines = [
-        "| Learned from | Accuracy, % | Ahead, points, with its 95 % "
-        "interval |",
-        "|---|---|---|",
+        "| Learned from | Accuracy, %, ± deviation over the seeds | Ahead, "
+        "points, ± half of the 95 % interval | Verdict |",
+        "|---|---|---|---|",
     ]
     for arm in shown:
         accuracy = arm.spread("accuracy", scale=100, digits=1)
-        ahead = ""
+        ahead = words = ""
         if arm.difference:
-            ahead = f"{arm.difference}{drawn(arm.difference, scale)}"
-        lines.append(f"| {_learned(arm, arms, size)} | {accuracy} | {ahead} |")
+            ahead = f"{arm.difference.short}{drawn(arm.difference, scale)}"
+            words = verdict_on(arm, found).words
+        learned = _learned(arm, arms, size)
+        lines.append(f"| {learned} | {accuracy} | {ahead} | {words} |")
     return lines
 
 
@@ -109,24 +169,17 @@ def _learned(
     return escape(words, quote=False)
 
 
-def _ends(difference: comparisons.PairedDifference) -> tuple[float, float]:
-    width = difference.half_width
-    return difference.mean - width, difference.mean + width
-
-
 def scale_of(
-    differences: list[comparisons.PairedDifference],
+    differences: list[PairedDifference],
 ) -> tuple[float, float]:
     """What the intervals of a table span, zero included, and a little more."""
-    reach = [end for each in differences for end in _ends(each)]
+    reach = [end for each in differences for end in (each.low, each.high)]
     low, high = min(0.0, *reach), max(0.0, *reach)
     margin = 0.06 * (high - low)
     return low - margin, high + margin
 
 
-def drawn(
-    difference: comparisons.PairedDifference, scale: tuple[float, float]
-) -> str:
+def drawn(difference: PairedDifference, scale: tuple[float, float]) -> str:
     """An interval as a picture, on the scale of its table."""
     # The numbers stand beside it: nothing here is for a screen reader.
     low, high = scale
@@ -134,7 +187,7 @@ def drawn(
     def place(value: float) -> str:
         return f"{100 * (value - low) / (high - low):.1f}%"
 
-    start, end = _ends(difference)
+    start, end = difference.low, difference.high
     return (
         '<span class="interval" aria-hidden="true">'
         f'<span class="zero" style="left:{place(0.0)}"></span>'

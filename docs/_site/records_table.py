@@ -1,19 +1,23 @@
 """The tables of all records that a page shows in place of its marker."""
 
+import statistics
 from pathlib import Path
 
-from labkd import comparisons, records
+from labkd import comparisons, records, verdicts
 
 MARKER = "<!-- records -->"
 ARMS = (
     "Recipe",
     "Size",
     "Seeds",
-    "Accuracy, %",
-    "NLL",
-    "ECE",
-    "Brier",
-    "Ahead of its baseline, points",
+    "Data and budget",
+    "Its teacher, %",
+    "Accuracy, %, ± deviation",
+    "NLL, ± deviation",
+    "ECE, ± deviation",
+    "Brier, ± deviation",
+    "Ahead of its baseline, points, ± half of the 95 % interval",
+    "Verdict",
 )
 COLUMNS = (
     "Recipe",
@@ -50,8 +54,8 @@ def table(found: dict[str, dict], grids: list[str]) -> str:
     """Markdown: the arms, the single runs, the commands that repeat them."""
     if not found:
         return "No run has been recorded yet."
-    arms = comparisons.arms(list(found.values()))
-    lines = rows(ARMS, [_arm(arm) for arm in arms])
+    known = list(found.values())
+    lines = rows(ARMS, [_arm(a, known) for a in comparisons.arms(known)])
     # Nobody searches for a row, and every visit loads what can be found.
     lines += ["", "## Every run", ""]
     lines += ['//// html | section[data-search-exclude=""]', ""]
@@ -64,15 +68,34 @@ def table(found: dict[str, dict], grids: list[str]) -> str:
     return "\n".join([*lines, *commands, "```", "", "///", "", "////", ""])
 
 
-def _arm(arm: comparisons.Arm) -> list[str]:
+def _arm(arm: comparisons.Arm, known: list[dict]) -> list[str]:
+    runs = list(arm.records)
+    ahead = words = ""
+    if arm.difference:
+        ahead, words = arm.difference.short, verdict_on(arm, known).words
     return [
         f"`{arm.recipe}`",
         arm.size,
-        str(len(arm.records)),
+        str(len(runs)),
+        f"{records.data_of(runs[0])}, {records.budget_of(runs[0])}",
+        teacher_percent(known, runs),
         arm.spread("accuracy", scale=100, digits=2),
         *(arm.spread(score) for score in ("nll", "ece", "brier")),
-        str(arm.difference or ""),
+        ahead,
+        words,
     ]
+
+
+def verdict_on(arm: comparisons.Arm, known: list[dict]) -> verdicts.Verdict:
+    """The verdict on an arm against its baseline."""
+    baseline = arm.records[0]["config"]["baseline"]
+    return verdicts.judge(known, arm.recipe, baseline, arm.size)
+
+
+def teacher_percent(known: list[dict], runs: list[dict]) -> str:
+    """The test accuracy of the teachers that runs asked, if it is recorded."""
+    right = [t["test"]["accuracy"] for t in verdicts.teachers_of(known, runs)]
+    return f"{100 * statistics.mean(right):.1f}" if right else ""
 
 
 def _cells(name: str, record: dict) -> list[str]:
@@ -81,7 +104,7 @@ def _cells(name: str, record: dict) -> list[str]:
         f"`{record['recipe']}`",
         record["size"],
         str(record["seed"]),
-        f"{record['dataset']} ({record['source']})",
+        records.data_of(record),
         f"{test['accuracy']:.2%}",
         f"{test['nll']:.3f}",
         f"{test['ece']:.3f}",

@@ -4,9 +4,9 @@ import statistics
 from itertools import pairwise
 
 from headline import drawn, scale_of
-from records_table import rows
+from records_table import rows, teacher_percent, verdict_on
 
-from labkd import comparisons, sweeps
+from labkd import comparisons, records, sweeps, verdicts
 from labkd.arms import RECIPES
 
 MARKER = "<!-- sweeps -->"
@@ -19,12 +19,14 @@ AXES = {
     "teacher_weight": ("Teacher weight", "{:g}"),
 }
 HEAD = (
-    "Labels alone, %",
-    "Soft labels, %",
+    "Budget",
+    "Labels alone, %, ± deviation",
+    "Soft labels, %, ± deviation",
     "Soft labels, validation, %",
-    "Soft labels, ECE",
+    "Soft labels, ECE, ± deviation",
     "Seeds",
-    "Ahead, points, with its 95 % interval",
+    "Ahead, points, ± half of the 95 % interval",
+    "Verdict",
 )
 
 
@@ -32,14 +34,15 @@ def table(found: list[dict]) -> str:
     """Markdown: for each axis and size a table, and where the gain ends."""
     arms = comparisons.arms_by_name(found)
     lines = []
-    for axis, (name, shape) in AXES.items():
-        lines += [f"### {name}", ""]
+    for axis in AXES:
+        lines += [f"### {AXES[axis][0]}", ""]
         for size in SIZES:
-            lines += [*_axis(arms, axis, size, name, shape), ""]
+            lines += [*_axis(arms, found, axis, size), ""]
     return "\n".join(lines)
 
 
-def _axis(arms, axis: str, size: str, name: str, shape: str) -> list[str]:
+def _axis(arms, found: list[dict], axis: str, size: str) -> list[str]:
+    name, shape = AXES[axis]
     points = sweeps.points(axis, size, RECIPES)
     read = {
         point: arms[point.soft, size]
@@ -49,23 +52,34 @@ def _axis(arms, axis: str, size: str, name: str, shape: str) -> list[str]:
     if not read:
         return [f"At size `{size}` nothing has been recorded yet."]
     scale = scale_of([arm.difference for arm in read.values()])
+    words = {
+        point: verdict_on(arm, found).words for point, arm in read.items()
+    }
     cells = [
         [
             shape.format(point.value),
+            records.budget_of(arm.records[0]),
             arms[point.scratch, size].spread("accuracy", scale=100, digits=1),
             arm.spread("accuracy", scale=100, digits=1),
             _validation(arm),
             arm.spread("ece"),
             str(len(arm.records)),
-            f"{arm.difference}{drawn(arm.difference, scale)}",
+            f"{arm.difference.short}{drawn(arm.difference, scale)}",
+            words[point],
         ]
         for point, arm in read.items()
     ]
     told = _crossing(read, shape)
+    if verdicts.NOT_TESTED in words.values():
+        told = "Not every point is a test: its teacher is too weak."
     missing = len(points) - len(read)
     if missing:
         told += f" {missing} of {len(points)} points are not recorded yet."
-    return [f"At size `{size}`:", "", *rows((name, *HEAD), cells), "", told]
+    runs = list(next(iter(read.values())).records)
+    about = f"At size `{size}`, {records.data_of(runs[0])}"
+    if teacher := teacher_percent(found, runs):
+        about += f", the teacher {teacher} % right"
+    return [f"{about}:", "", *rows((name, *HEAD), cells), "", told]
 
 
 def _validation(arm: comparisons.Arm) -> str:
@@ -90,5 +104,5 @@ def _crossing(read: dict, shape: str) -> str:
     return (
         "No crossing point: soft labels are "
         f"{'behind' if lost else 'ahead'} in the mean at every point, and at "
-        f"{found} of {len(read)} the interval leaves zero out."
+        f"{found} of {len(read)} the interval excludes zero."
     )

@@ -6,8 +6,8 @@ from functools import cache
 import torch
 import torch.nn.functional as F
 
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.soft_targets import kl_divergence
 
 torch.set_num_threads(1)

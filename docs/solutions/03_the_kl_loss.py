@@ -5,9 +5,9 @@ import torch.nn.functional as F
 from torch.autograd import grad
 from torch.testing import assert_close
 
-from labkd.comparisons import paired_difference
 from labkd.conventions import LABML
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.soft_targets import distillation_loss, kl_divergence, soften
 
 torch.set_num_threads(1)

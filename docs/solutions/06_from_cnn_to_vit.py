@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from labkd.building import optimizer_of
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.records import tuned
 from labkd.settings import change
 from labkd.soft_targets import kl_divergence, soften

@@ -7,9 +7,9 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from labkd.comparisons import paired_difference
 from labkd.data import load
 from labkd.distillation_token import hard_distillation_loss
+from labkd.inference import paired_difference
 from labkd.soft_targets import distillation_loss, kl_divergence, soften
 from labkd.vit import joint_log_probabilities
 

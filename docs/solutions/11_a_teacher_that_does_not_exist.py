@@ -8,8 +8,8 @@ import torch.nn.functional as F
 from torch.testing import assert_close
 
 from labkd.calibration import fit_temperature
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.soft_targets import distillation_loss
 from labkd.virtual_teacher import virtual_targets, virtual_teacher_loss
 

@@ -1,7 +1,7 @@
 import sys
 
 from labkd import records
-from labkd.comparisons import paired_difference
+from labkd.inference import paired_difference
 
 
 def scores(folder, score="accuracy"):

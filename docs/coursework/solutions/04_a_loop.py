@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 
 SNIPPETS = Path(__file__).parents[1] / "snippets"
 CHECKS = runpy.run_path(str(SNIPPETS / "loop_checks.py"))

@@ -6,7 +6,7 @@ import statistics
 import numpy as np
 from scipy.stats import nct, norm, t
 
-from labkd.comparisons import paired_difference
+from labkd.inference import paired_difference
 
 LABELS = [81.2, 80.4, 82.0, 79.8, 81.1]
 SOFT = [82.0, 81.5, 82.4, 80.9, 81.4]

@@ -6,8 +6,8 @@ from statistics import mean, stdev
 import torch
 import torch.nn.functional as F
 
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 
 SEEDS = 5
 

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import grad
 
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.mutual_learning import mutual_learning_loss
 
 SEEDS, MEMBERS = 5, 3
