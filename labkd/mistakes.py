@@ -4,7 +4,7 @@ r"""
 Distillation losses as people wrote them and meant something else. All but the
 last take what [`distillation_loss`](../labkd/soft_targets.py) takes, and
 return a number that falls while a student trains; none raises an error. They
-are here to be measured, by the [gallery](../labkd/gallery.py), and not to be
+are here to be measured, by the gallery, and not to be
 used.
 
 * `student_logits`, `teacher_logits`: floating point, shape (batch, classes)

@@ -11,17 +11,11 @@ images; beside the first seed's, its logits too, in half precision. A grid,
 from, on the validation images alone.
 """
 
-import json
-import math
-import statistics
-from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 import pandas as pd
 
-from labkd.arms import RECIPES, find
-from labkd.files import read_json, reading, whole
-from labkd.recipes import Recipe
+from labkd.files import read_json, reading
 
 RESULTS = Path(__file__).with_name("results")
 FIELDS = (
@@ -42,18 +36,9 @@ FIELDS = (
     "command",
 )
 DAMAGED = "delete it and make it anew, or take it from a copy"
-# What a grid may choose.
-TUNED = ("learning_rate", "temperature", "teacher_weight")
 SCORES = ("accuracy", "nll", "ece", "brier")
 DATASETS = {"cifar10": "CIFAR-10", "fashion-mnist": "Fashion-MNIST"}
 SOURCES = {"jpeg-q75": "JPEG copy, quality 75"}
-DEFAULTS = {
-    field.name: list(field.default)
-    if isinstance(field.default, tuple)
-    else field.default
-    for field in fields(Recipe)
-    if field.default is not MISSING
-}
 
 
 def path_of(
@@ -197,102 +182,14 @@ def budget_of(record: dict) -> str:
     return f"{text} of {repeats} showings each" if repeats > 1 else text
 
 
-def grid_path(recipe: str, size: str, results: Path = RESULTS) -> Path:
-    r"""Where the trials of a recipe's learning rates are, or would be."""
-    return Path(results) / recipe / f"{size}-grid.json"
-
-
-def grids_of(
-    recipe: str, size: str, results: Path = RESULTS
-) -> tuple[Path, ...]:
-    r"""
-    The grids that tune a recipe: that of `tuned_as`, then its own.
-
-    Raises `ValueError` for a name or a size that does not exist.
-    """
-    found = find(recipe, size)
-    names = [found.tuned_as] * bool(found.tuned_as)
-    names += [recipe] * bool(found.learning_rates)
-    return tuple(grid_path(name, size, results) for name in names)
-
-
-def tuned(recipe: str, size: str, results: Path = RESULTS) -> Recipe:
-    r"""
-    A recipe with what its grids chose, as far as they were recorded.
-
-    Raises `ValueError` for a name or a size that does not exist.
-    """
-    found = find(recipe, size)
-    for name in filter(None, (found.tuned_as, recipe)):
-        path = grid_path(name, size, results)
-        if not path.is_file():
-            continue
-        grid = read_json(path)
-        with reading(path, DAMAGED):
-            float(grid["learning_rate"])
-            chosen = {k: float(grid[k]) for k in TUNED if k in grid}
-            for key, value in chosen.items():
-                if not 0 < value < math.inf:
-                    raise ValueError(f"{key} is {value}")
-            found = replace(found, **chosen)
-    return found
-
-
-def write_grid(trials: list[dict], results: Path) -> Path:
-    r"""
-    Write the trials of a recipe; the best on the validation images is chosen.
-
-    * `trials`: records without a score on test images
-    """
-    first = trials[0]
-    key = {"recipe": first["recipe"], "size": first["size"]}
-    grid = {**key, **best(trials), "trials": trials}
-    return write_whole(grid, grid_path(*key.values(), results))
-
-
-def best(trials: list[dict]) -> dict[str, float]:
-    r"""
-    The settings with the highest mean accuracy on the validation images.
-
-    * `trials`: records, one or more a setting, each of another seed
-
-    Returns the learning rate, and of `TUNED` what differs between trials.
-    """
-    scores = {}
-    for trial in trials:
-        settings = tuple(trial["config"][key] for key in TUNED)
-        accuracy = trial["epochs"][-1]["validation"]["accuracy"]
-        scores.setdefault(settings, []).append(accuracy)
-    chosen = max(
-        scores, key=lambda settings: statistics.mean(scores[settings])
-    )
-    varied = zip(*scores, strict=True)
-    return {
-        key: value
-        for key, value, values in zip(TUNED, chosen, varied, strict=True)
-        if key == TUNED[0] or len(set(values)) > 1
-    }
-
-
-def write(record: dict, results: Path) -> Path:
-    r"""
-    Write a record, whole or not at all.
-
-    Raises `ValueError` when a field or a score is missing.
-    """
-    _check(record)
-    key = record["recipe"], record["size"], record["seed"]
-    return write_whole(record, path_of(*key, results))
-
-
 def _record_in(path: Path) -> dict:
     record = read_json(path)
     with reading(path, DAMAGED):
-        _check(record)
+        check(record)
     return record
 
 
-def _check(record: dict) -> None:
+def check(record: dict) -> None:
     missing = [field for field in FIELDS if field not in record]
     missing += [s for s in SCORES if s not in record.get("test", {})]
     if missing:
@@ -308,45 +205,6 @@ def _check(record: dict) -> None:
         for key, value in values.items():
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ValueError(f"{key} is {value!r}")
-
-
-def write_whole(content: dict, path: Path) -> Path:
-    r"""
-    Write a dictionary as JSON, whole or not at all.
-
-    * `content`: of plain values
-    * `path`: replaced when all is written
-
-    Returns the path. Raises `ValueError` for a number that is none, `OSError`
-    when it cannot be written.
-    """
-    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    with whole(path) as part:
-        part.write_text(text, "utf-8")
-    return path
-
-
-def differences(record: dict) -> list[str]:
-    r"""
-    In what a record's recipe differs from the recipe of today.
-
-    Returns one line a difference: none means that the record still stands
-    for the recipe whose name it has.
-    """
-    if record["size"] not in RECIPES.get(record["recipe"], {}):
-        return [f"there is no {record['recipe']} of size {record['size']}"]
-    today = _as_read(asdict(tuned(record["recipe"], record["size"])))
-    # A field younger than the record was, then, at its default.
-    then = DEFAULTS | _as_read(record["config"])
-    return [
-        f"{key}: {then.get(key)!r} then, {today.get(key)!r} today"
-        for key in sorted(today.keys() | then.keys())
-        if then.get(key) != today.get(key)
-    ]
-
-
-def _as_read(config: dict) -> dict:
-    return json.loads(json.dumps(config))
 
 
 def table(records: list[dict]) -> str:

@@ -199,7 +199,7 @@ plt.show()
 # half as wide as usual, on CIFAR-10's 45,000 training images. Its record
 # and its logits on the test images are part of `labkd`; the cell reads them,
 # and prints what the run scored, on what machine, and the command that
-# repeats it. [The recipe](../labkd/recipes.py#Recipe) has the settings.
+# repeats it. The recipe has the settings.
 #
 # Logits become probabilities by [`soften`](../labkd/soft_targets.py#soften),
 # the softmax with a temperature; at temperature 1 it is the ordinary one.

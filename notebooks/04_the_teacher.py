@@ -54,9 +54,9 @@ from labkd import calibration, figures, records, training
 from labkd.archives import CIFAR10_CLASSES
 from labkd.data import load
 from labkd.inference import paired_difference
+from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
-from labkd.teachers import nobody
 from labkd.views import Bank, apply_views, draw_views
 
 # %config InlineBackend.figure_format = "retina"

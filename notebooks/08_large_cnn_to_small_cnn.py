@@ -539,7 +539,7 @@ for ours, theirs in (
 #
 # The first command trains and records the
 # teacher, the second the student; `--set` overrides a field of
-# [the recipe](../labkd/recipes.py#Recipe), and `--log tensorboard` or
+# the recipe, and `--log tensorboard` or
 # `--log wandb` draws losses and validation scores an epoch
 # (`pip install "labkd[log]"`).
 #
@@ -706,4 +706,4 @@ assert nll.found and nll.mean > 0
 #   ([2026](../docs/references.md#yasar2026)): ResNet pairs on CIFAR-10.
 # - The code: [vgg.py](../labkd/vgg.py), [resnet.py](../labkd/resnet.py),
 #   [soft_targets.py](../labkd/soft_targets.py),
-#   [cnn_arms.py](../labkd/cnn_arms.py).
+#   cnn_arms.py.

@@ -137,7 +137,7 @@ except RuntimeError as error:
 # ```
 #
 # Records with ImageNet weights exist only where the weights can be had, and
-# this course needs no download. So what its [recipes](../labkd/cnn_arms.py)
+# this course needs no download. So what its recipes
 # record is **our own ViT**, trained on CIFAR-10 alone, as the teacher of a
 # narrow ResNet.
 #

@@ -492,7 +492,7 @@ assert above.found and above.mean > 0
 # %% [markdown]
 # ## The same question on clothes
 #
-# The [recorded runs](../labkd/cnn_arms.py): a narrow ResNet-18 on 3,000
+# The recorded runs: a narrow ResNet-18 on 3,000
 # images of Fashion-MNIST, five paired seeds, each arm with its own learning
 # rate from one grid. The real teacher is a ResNet-50 of the same width and
 # the same images, at $T = 4$. The diagrams show the first seed, whose logits

@@ -48,8 +48,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd import damage, figures, mistakes
-from labkd.lessons import LESSONS
+from labkd import figures, mistakes
+from labkd.lab import damage
+from labkd.lab.lessons import LESSONS
 from labkd.mutual_learning import mutual_learning_loss
 from labkd.soft_targets import distillation_loss
 from labkd.virtual_teacher import virtual_targets, virtual_teacher_loss
@@ -65,13 +66,13 @@ warnings.filterwarnings("ignore", "reduction: 'mean'")  # PyTorch knows, too
 # A small perceptron with BatchNorm learns the digits by
 # $(1 - w) \operatorname{CE} + w \, T^2 \operatorname{KL}$, with $T = 4$ and
 # $w = 0.9$, from a larger one that saw all labels. It does so in one of two
-# [classrooms](../labkd/classroom.py#Classroom):
+# classrooms:
 #
 # - **few**: 200 images, all labels right;
 # - **doubtful**: 1,200 images, two labels in five replaced by any digit. The
 #   labels mislead, and what the teacher says is worth more.
 #
-# A wrong [lesson](../labkd/lessons.py#Lesson) differs from its right one in
+# A wrong lesson differs from its right one in
 # the mistake alone. Ten seeds, paired; the difference in test accuracy, in
 # points, with its 95 % interval; at the right form's learning rate, as if
 # somebody had tuned first and erred later, and, in the table below, at the

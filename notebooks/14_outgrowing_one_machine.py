@@ -45,9 +45,10 @@ from torch import nn
 from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 from torchvision import datasets, io
 
-from labkd import costs, figures, pixels, records, scale, soft_targets
+from labkd import costs, figures, pixels, records, soft_targets
 from labkd.data import load
 from labkd.inference import paired_difference
+from labkd.lab import scale
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()
@@ -564,7 +565,7 @@ assert abs(ahead.mean) + ahead.half_width < 3
 # divergence, and no more than three points. (The cells assert this.) Ten
 # classes are no thousand, but to keep the mass costs nothing.
 #
-# **On record.** [`scale`](../labkd/scale.py) trained one small network for
+# **On record.** `scale` trained one small network for
 # fifty steps in every way of this chapter; the table has how far a loss came
 # from that of one process in float32. Processes, parts, compiled code:
 # rounding. bfloat16: more, below its bar. BatchNorm in shares: further off

@@ -43,12 +43,13 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file
 
-from labkd import figures, records, sweeps
-from labkd.arms import RECIPES
+from labkd import figures, records
 from labkd.comparisons import arms
 from labkd.data import load
 from labkd.inference import paired_difference
-from labkd.perceptrons import Perceptrons, say
+from labkd.lab import sweeps
+from labkd.lab.arms import RECIPES
+from labkd.lab.perceptrons import Perceptrons, say
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
 
@@ -303,7 +304,7 @@ assert not any(m.found and m.mean < 0 for m in mended.values())
 # ## On CIFAR-10: fewer images
 #
 # Now [chapter 6's](06_from_cnn_to_vit.ipynb) ViT and its ResNet-18, which has
-# seen 45,000 labels. [The recipes](../labkd/sweeps.py#points) were written
+# seen 45,000 labels. The recipes were written
 # before the runs: five paired seeds a point, both arms with the learning rate
 # that their grids chose in chapter 6, and the same number of steps for every
 # number of images: a student of 1,000 is shown each of them ten times as
@@ -412,7 +413,7 @@ plt.show()
 # teacher gives, it gives to those who stay.
 # Beyer et al. ([2022](../docs/references.md#beyer2022)) make the same point
 # with thousands of epochs on ImageNet. How far it goes on, twenty epochs
-# cannot say; [the plan](../labkd/sweeps.py) for one large GPU goes to 300.
+# cannot say; the plan for one large GPU goes to 300.
 #
 # **Temperature and weight** are turned at half of chapter 6's epochs, with
 # three seeds and a teacher trained anew. Three seeds are few, and many
@@ -532,6 +533,6 @@ torch.testing.assert_close(*slopes)
 # - Beyer et al., *Knowledge Distillation: A Good Teacher is Patient and
 #   Consistent* ([2022](../docs/references.md#beyer2022)): how long students
 #   may need.
-# - The code: [sweeps.py](../labkd/sweeps.py),
-#   [perceptrons.py](../labkd/perceptrons.py),
+# - The code: sweeps.py,
+#   perceptrons.py,
 #   [inference.py](../labkd/inference.py).

@@ -31,7 +31,7 @@ from warm import Forked
 from worlds import SCRATCH, SHADES, STUDENT
 
 from labkd.archives import CIFAR10_JPEG
-from labkd.recipes import Recipe
+from labkd.lab.recipes import Recipe
 
 SETTINGS = "--set dataset=cifar10 --set patch_size=8 --set epochs=6".split()
 # With a table, and with a teacher that is asked live.
@@ -50,12 +50,12 @@ SHORT_PLANS = (
 # What a command is at while it is in one of these functions.
 PHASES = {
     "labkd.sources.unpack_cifar10": "unpacking",
-    "labkd.experiments.train": "training",
-    "labkd.experiments.table_of": "table",
-    "labkd.checkpoints.save": "checkpoint",
-    "labkd.experiments._keep": "logits and weights",
-    "labkd.records.write": "record",
-    "labkd.checkpoints.remove": "tidying up",
+    "labkd.lab.experiments.train": "training",
+    "labkd.lab.experiments.table_of": "table",
+    "labkd.lab.checkpoints.save": "checkpoint",
+    "labkd.lab.experiments._keep": "logits and weights",
+    "labkd.lab.store.write": "record",
+    "labkd.lab.checkpoints.remove": "tidying up",
 }
 LEFTOVERS = ("*.part", ".unpacking-*", "unfinished-*", "*.checkpoint*")
 # Often enough for some progress, and seldom enough to come to an end.
@@ -124,7 +124,7 @@ def _command(words, folder, notes):
             work = getattr(import_module(module), name)
             stack.enter_context(patch(target, noting(work, phase)))
         # A table is kept after every view, and not every half minute.
-        stack.enter_context(patch("labkd.teachers.KEEP_EVERY", 0.0))
+        stack.enter_context(patch("labkd.lab.teachers.KEEP_EVERY", 0.0))
         archive = folder / "data" / CIFAR10_JPEG
         stack.enter_context(worlds.trusting(archive))
         status, out, err = worlds.command(folder, *words)

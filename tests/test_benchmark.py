@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from labkd import benchmark, rounds
-from labkd.customary import Pictures, batches_of, train_epoch
+from labkd.lab import benchmark, rounds
+from labkd.lab.customary import Pictures, batches_of, train_epoch
+from labkd.lab.rounds import Bench, bare, customary, images_for, ours, resnet20
+from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
-from labkd.rounds import Bench, bare, customary, images_for, ours, resnet20
 from labkd.sources import ImageSet
-from labkd.teachers import nobody
 from labkd.training import fit
 from labkd.views import Bank, apply_views, every_view
 
@@ -307,7 +307,7 @@ def test_a_run_prints_and_writes_what_it_measured(
     assert report.items() >= (settings | {"images": "random"}).items()
     assert report["seconds"] == 0 and report["compile"] is False
     assert report["size"] == "laptop"
-    assert report["command"] == f"python -m labkd.benchmark {words}"
+    assert report["command"] == f"python -m labkd.lab.benchmark {words}"
     for key in ("device", "precision", "versions", "commit", "date"):
         assert report[key]
         assert str(report[key]) in out
@@ -344,7 +344,7 @@ def test_a_run_prints_and_writes_what_it_measured(
 def test_a_mistake_costs_one_line(capsys, words, said):
     status, out, err = run(capsys, *words.split())
     assert (status, out) == (2, "")
-    assert err.startswith("labkd.benchmark: ") and said in err
+    assert err.startswith("labkd.lab.benchmark: ") and said in err
     assert err.count("\n") == 1
 
 

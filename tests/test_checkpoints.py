@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd import checkpoints
-from labkd.checkpoints import claimed, restore, snapshot
+from labkd.lab import checkpoints
+from labkd.lab.checkpoints import claimed, restore, snapshot
 
 
 def parts(seed=0):

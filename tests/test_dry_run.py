@@ -8,14 +8,15 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
-from labkd import checkpoints, records
-from labkd.__main__ import main
-from labkd.arms import find
+from labkd import records
 from labkd.data import load
-from labkd.dry_run import rehearse
-from labkd.launching import Run
+from labkd.lab import checkpoints
+from labkd.lab.arms import find
+from labkd.lab.cli import main
+from labkd.lab.dry_run import rehearse
+from labkd.lab.launching import Run
+from labkd.lab.settings import change
 from labkd.pixels import Normalise
-from labkd.settings import change
 
 SOFT = "soft-vit_from_resnet18-digits"
 SCRATCH = "scratch-vit-digits"

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from labkd import __main__, engine
+from labkd.lab import cli as __main__
+from labkd.lab import engine
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

@@ -9,19 +9,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd import examination
-from labkd.arms import find
-from labkd.examination import (
+from labkd.lab import examination
+from labkd.lab.arms import find
+from labkd.lab.examination import (
     bring,
     check_table,
     fingerprints,
     sha256_of,
     table_name,
 )
-from labkd.own_pixels import normalisation
-from labkd.own_teacher import make
+from labkd.lab.own_pixels import normalisation
+from labkd.lab.own_teacher import make
+from labkd.lab.recipes import PIXELS
 from labkd.pixels import Normalise, predict
-from labkd.recipes import PIXELS
 from labkd.sources import ImageSet
 from labkd.views import Bank, build_table
 

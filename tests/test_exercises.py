@@ -11,9 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from labkd.__main__ import _parser
-from labkd.records import tuned
-from labkd.settings import change
+from labkd.lab.cli import _parser
+from labkd.lab.settings import change
+from labkd.lab.store import tuned
 
 ROOT = Path(__file__).parents[1]
 CHAPTERS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))

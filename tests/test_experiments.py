@@ -24,11 +24,11 @@ from tensorboardX.proto.event_pb2 import Event
 from warm import ENVIRONMENT, Command
 
 from labkd import records
-from labkd.arms import find
-from labkd.building import build
 from labkd.data import load
-from labkd.examination import sha256_of
-from labkd.outcomes import evaluate, load_weights
+from labkd.lab.arms import find
+from labkd.lab.building import build
+from labkd.lab.examination import sha256_of
+from labkd.lab.outcomes import evaluate, load_weights
 from labkd.pixels import Normalise, predict
 
 SCRATCH = "scratch-vit-digits"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from worlds import contents, files_of_at_most
 
-from labkd import checkpoints, records, tensors
+from labkd import tensors
 from labkd.files import (
     one_line,
     read_json,
@@ -16,6 +16,7 @@ from labkd.files import (
     remove,
     whole,
 )
+from labkd.lab import checkpoints, store
 
 LARGE = torch.zeros(50_000)
 
@@ -23,7 +24,7 @@ LARGE = torch.zeros(50_000)
 WRITERS = {
     "checkpoint": lambda path: checkpoints.save(path, {"a": LARGE}),
     "tensors": lambda path: tensors.write(path, {"a": LARGE}, {}),
-    "json": lambda path: records.write_whole({"a": "x" * 50_000}, path),
+    "json": lambda path: store.write_whole({"a": "x" * 50_000}, path),
 }
 
 
@@ -71,7 +72,7 @@ def test_a_full_disk_leaves_all_as_it_was(writer, full_disk):
     # With room, the same call does it.
     (full_disk / "filling").unlink()
     (full_disk / "filling").write_bytes(b"")
-    records.write_whole({}, path)
+    store.write_whole({}, path)
     assert read_json(path) == {}
 
 
@@ -100,7 +101,7 @@ def test_what_a_killed_process_left_goes_with_the_next(tmp_path):
     path = tmp_path / "a [1].json"
     (tmp_path / f"{path.name}.1234abcd.part").write_bytes(b"half")
     (tmp_path / "b.1234abcd.part").write_bytes(b"another's")
-    records.write_whole({}, path)
+    store.write_whole({}, path)
     assert {file.name for file in tmp_path.iterdir()} == {
         path.name,
         "b.1234abcd.part",
@@ -109,7 +110,7 @@ def test_what_a_killed_process_left_goes_with_the_next(tmp_path):
 
 def test_a_file_is_readable_for_whom_the_others_are(tmp_path):
     (tmp_path / "another").write_bytes(b"")
-    path = records.write_whole({}, tmp_path / "a")
+    path = store.write_whole({}, tmp_path / "a")
     assert path.stat().st_mode == (tmp_path / "another").stat().st_mode
 
 

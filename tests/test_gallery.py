@@ -7,10 +7,11 @@ from dataclasses import asdict
 import pytest
 import torch
 
-from labkd import damage, gallery, mistakes
-from labkd.classroom import Classroom, heard, judged, train
-from labkd.lessons import LESSONS
-from labkd.perceptrons import Perceptrons, say
+from labkd import mistakes
+from labkd.lab import damage, gallery
+from labkd.lab.classroom import Classroom, heard, judged, train
+from labkd.lab.lessons import LESSONS
+from labkd.lab.perceptrons import Perceptrons, say
 from labkd.soft_targets import distillation_loss
 from labkd.virtual_teacher import virtual_targets
 

@@ -12,15 +12,15 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from labkd import launching
-from labkd.arms import find
-from labkd.building import some_of
 from labkd.data import load
-from labkd.launching import Run, tell, train
-from labkd.outcomes import evaluate
+from labkd.lab import launching
+from labkd.lab.arms import find
+from labkd.lab.building import some_of
+from labkd.lab.launching import Run, tell, train
+from labkd.lab.outcomes import evaluate
+from labkd.lab.settings import change
+from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise, predict
-from labkd.settings import change
-from labkd.teachers import nobody
 
 SCRATCH = "scratch-vit-digits"
 SOFT = "soft-vit_from_resnet18-digits"

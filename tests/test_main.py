@@ -2,8 +2,9 @@
 
 import pytest
 
-from labkd import records, voices
-from labkd.__main__ import main
+from labkd import records
+from labkd.lab import store, voices
+from labkd.lab.cli import main
 
 NAME = "teacher-resnet18-cifar10"
 DIGITS = "teacher-resnet18-digits"
@@ -66,7 +67,7 @@ def test_of_several_processes_the_first_speaks_first(
     words, folder, monkeypatch, capsys
 ):
     waited = []
-    monkeypatch.setattr("labkd.voices.time.sleep", waited.append)
+    monkeypatch.setattr("labkd.lab.voices.time.sleep", waited.append)
     for rank, seconds in (("0", []), ("1", [voices.HEARD_AFTER])):
         monkeypatch.setenv("RANK", rank)
         try:
@@ -97,7 +98,7 @@ def test_the_table_ends_with_the_paired_differences(folder, capsys):
                 "config": {"baseline": "alone" if gain else ""},
                 "test": scores | {"accuracy": 0.5 + gain + seed / 100},
             }
-            records.write(record, folder)
+            store.write(record, folder)
     assert main(["table", "--results", str(folder)]) == 0
     lines = capsys.readouterr().out.strip().splitlines()
     assert len(lines) == 1 + 6 + 1
@@ -138,7 +139,7 @@ def test_a_record_says_how_it_was_computed(folder):
 def test_a_logger_that_is_not_installed_is_asked_for(
     folder, monkeypatch, capsys
 ):
-    monkeypatch.setattr("labkd.__main__.find_spec", lambda name: None)
+    monkeypatch.setattr("labkd.lab.cli.find_spec", lambda name: None)
     assert main(["run", DIGITS, "--log", "wandb"]) == 2
     assert "pip install wandb" in capsys.readouterr().err
     assert list(folder.iterdir()) == []

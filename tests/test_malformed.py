@@ -18,7 +18,8 @@ from PIL import Image
 from safetensors.torch import save_file
 from worlds import SCRATCH, STUDENT, TEACHER, idx, jpeg, members, only
 
-from labkd import checkpoints, tensors
+from labkd import tensors
+from labkd.lab import checkpoints
 
 DATA = "data/cifar10-jpeg.tar.xz"
 UNPACKED = "data/cifar10-jpeg-q75/train.safetensors"
@@ -637,7 +638,7 @@ def test_memory_that_is_full_costs_one_line(tmp_path, monkeypatch):
     def grow(*_, **__):
         torch.empty(2**62, dtype=torch.uint8)
 
-    monkeypatch.setattr("labkd.experiments.run", grow)
+    monkeypatch.setattr("labkd.lab.experiments.run", grow)
     status, _, error = worlds.command(tmp_path, "run", SCRATCH)
     assert status == 2 and error.count("\n") == 1
     assert error.startswith("labkd: out of memory, a smaller")
@@ -647,13 +648,13 @@ def test_a_mistake_of_ours_is_not_hidden(tmp_path, monkeypatch):
     def stumble(*_, **__):
         raise RuntimeError("shapes differ")
 
-    monkeypatch.setattr("labkd.experiments.run", stumble)
+    monkeypatch.setattr("labkd.lab.experiments.run", stumble)
     with pytest.raises(RuntimeError, match="shapes differ"):
         worlds.command(tmp_path, "run", SCRATCH)
 
 
 def test_a_trial_that_is_damaged_chooses_no_rate(world, tmp_path):
-    from labkd.plans import choose_rates, plan
+    from labkd.lab.plans import choose_rates, plan
 
     where = {"results": tmp_path, "folder": tmp_path, "only": SCRATCH}
     for job in plan("laptop", **where):

@@ -11,8 +11,7 @@ from scipy.special import softmax
 
 import labkd
 from labkd.data import load
-from labkd.mutual_learning import Cohort
-from labkd.outcomes import (
+from labkd.lab.outcomes import (
     answer,
     circumstances,
     decided,
@@ -20,6 +19,7 @@ from labkd.outcomes import (
     keep,
     load_weights,
 )
+from labkd.mutual_learning import Cohort
 from labkd.pixels import Normalise, predict
 from labkd.resnet import ResNet
 from labkd.vit import VisionTransformer

@@ -7,15 +7,15 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
-from labkd import experiments, launching, settings
-from labkd.arms import RECIPES, find
-from labkd.building import bank_of, objective_of
 from labkd.controls import mean_entropy
-from labkd.launching import Run
+from labkd.lab import experiments, launching, settings
+from labkd.lab.arms import RECIPES, find
+from labkd.lab.building import bank_of, objective_of
+from labkd.lab.launching import Run
+from labkd.lab.teachers import recorded
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
 from labkd.sources import ImageSet
-from labkd.teachers import recorded
 
 TEACHER = "teacher-resnet18-cifar10"
 SCRATCH = "scratch-vit-cifar10"

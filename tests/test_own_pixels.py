@@ -3,9 +3,9 @@
 import torch
 from torch import nn
 
-from labkd.own_pixels import Renormalised, normalisation
+from labkd.lab.own_pixels import Renormalised, normalisation
+from labkd.lab.recipes import PIXELS
 from labkd.pixels import Normalise, mix
-from labkd.recipes import PIXELS
 
 COLOUR = Normalise(torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2] * 3))
 IMAGES = torch.randint(

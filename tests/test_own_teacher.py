@@ -13,11 +13,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labkd.arms import find
-from labkd.own_teacher import load_weights, make
+from labkd.lab.arms import find
+from labkd.lab.own_teacher import load_weights, make
+from labkd.lab.recipes import digest
+from labkd.lab.settings import change, check
 from labkd.pixels import Normalise
-from labkd.recipes import digest
-from labkd.settings import change, check
 
 ROOT = Path(__file__).resolve().parents[1]
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")

@@ -5,10 +5,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from labkd import plans, records
-from labkd.arms import find
-from labkd.launching import Run
-from labkd.plans import TRIAL_SEED, choose_rates, plan
+from labkd import records
+from labkd.lab import plans, store
+from labkd.lab.arms import find
+from labkd.lab.launching import Run
+from labkd.lab.plans import TRIAL_SEED, choose_rates, plan
 
 TEACHER = "teacher-resnet18-digits"
 SCRATCH = "scratch-vit-digits"
@@ -59,7 +60,7 @@ class Files:
 
     def grids(self, *names, rate=4e-3):
         for name in names:
-            path = records.grid_path(name, "laptop", self.results)
+            path = store.grid_path(name, "laptop", self.results)
             touch(path, json.dumps({"learning_rate": rate}))
 
 
@@ -122,12 +123,12 @@ def test_trials_have_every_rate_and_seeds_wait_for_the_choice(files):
         jobs.setdefault(kind(job), []).append(job)
     rates = [f"learning_rate={r}" for r in find(SOFT, "laptop").learning_rates]
     assert [job.words[-1] for job in jobs["trial", SOFT]] == rates
-    grid = records.grid_path(SOFT, "laptop", files.results)
+    grid = store.grid_path(SOFT, "laptop", files.results)
     table = jobs["table", SOFT][0].makes
     assert all(job.needs == (table,) for job in jobs["trial", SOFT])
     assert jobs[1, SOFT][0].needs == (table, grid)
     assert jobs[1, SCRATCH][0].needs == (
-        records.grid_path(SCRATCH, "laptop", files.results),
+        store.grid_path(SCRATCH, "laptop", files.results),
     )
 
 
@@ -189,7 +190,7 @@ def test_a_chosen_rate_moves_no_table(files):
     # A table depends on the teacher and the images, not on a student's rate.
     for rate in (2e-3, 4e-3):
         files.grids(SOFT, rate=rate)
-        tuned = records.tuned(SOFT, "laptop", files.results)
+        tuned = store.tuned(SOFT, "laptop", files.results)
         assert tuned.learning_rate == rate
         (table,) = [j for j in files.plan() if kind(j) == ("table", SOFT)]
         assert table.makes == files.run(SOFT).teacher().table(tuned)
@@ -198,12 +199,15 @@ def test_a_chosen_rate_moves_no_table(files):
 def test_the_best_trial_is_chosen_when_all_are_there(files, capsys):
     files.trial(SCRATCH, 2e-3, 0.9)
     choose_rates("laptop", **files.where())
-    grid = records.grid_path(SCRATCH, "laptop", files.results)
+    grid = store.grid_path(SCRATCH, "laptop", files.results)
     assert not grid.exists()
     files.trial(SCRATCH, 4e-3, 0.8)
     choose_rates("laptop", **files.where())
     assert json.loads(grid.read_text("utf-8"))["learning_rate"] == 2e-3
-    assert f"{SCRATCH}: {'learning_rate': 0.002}" in capsys.readouterr().out
+    assert (
+        f"{SCRATCH}: {{'learning_rate': 0.002}} chosen"
+        in capsys.readouterr().out
+    )
     # Chosen is chosen.
     files.trial(SCRATCH, 4e-3, 1.0)
     choose_rates("laptop", **files.where())

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass, replace
 
 import pytest
 
-from labkd.arms import find
-from labkd.recipes import Recipe, digest
-from labkd.settings import change, check
+from labkd.lab.arms import find
+from labkd.lab.recipes import Recipe, digest
+from labkd.lab.settings import change, check
 
 TEACHER = find("teacher-resnet18-cifar10", "laptop")
 SOFT = find("soft-vit_from_resnet18-cifar10", "laptop")

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 import pytest
 import warm
 
-from labkd import plans, recorder, records
-from labkd.__main__ import PAUSED, main
-from labkd.arms import find
-from labkd.launching import Run
-from labkd.plans import TRIAL_SEED, Job
-from labkd.recorder import record
-from labkd.settings import change
+from labkd import records
+from labkd.lab import plans, recorder, store
+from labkd.lab.arms import find
+from labkd.lab.cli import PAUSED, main
+from labkd.lab.launching import Run
+from labkd.lab.plans import TRIAL_SEED, Job
+from labkd.lab.recorder import record
+from labkd.lab.settings import change
 
 TEACHER = "teacher-resnet18-digits"
 SCRATCH = "scratch-vit-digits"
@@ -140,7 +141,7 @@ def machine(tmp_path, monkeypatch):
 
 
 def chosen(results, name):
-    path = records.grid_path(name, "laptop", results)
+    path = store.grid_path(name, "laptop", results)
     return json.loads(path.read_text("utf-8"))["learning_rate"]
 
 
@@ -368,7 +369,7 @@ def test_the_recorder_from_beginning_to_end(tmp_path, handlers, monkeypatch):
     ]
     trials = []
     for name in (SCRATCH, SOFT):
-        path = records.grid_path(name, "laptop", results)
+        path = store.grid_path(name, "laptop", results)
         grid = json.loads(path.read_text("utf-8"))
         trials += grid["trials"]
         assert grid["learning_rate"] == best_rate(grid["trials"])

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from labkd import records
-from labkd.arms import find
-from labkd.outcomes import evaluate
-from labkd.recipes import PLAN
+from labkd.lab import store
+from labkd.lab.arms import find
+from labkd.lab.outcomes import evaluate
+from labkd.lab.recipes import PLAN
 
 SHIPPED = records.read_all()
 EXAMPLE = {
@@ -74,7 +75,7 @@ class TestShipped:
     """What every record that the package ships must keep to."""
 
     def test_its_recipe_has_not_changed_since(self, record):
-        assert records.differences(record) == []
+        assert store.differences(record) == []
 
     def test_it_is_whole_and_in_its_place(self, record):
         assert set(records.FIELDS) <= set(record)
@@ -133,22 +134,22 @@ class TestShipped:
 
 
 def test_a_changed_recipe_is_noticed():
-    assert records.differences(EXAMPLE) == []
+    assert store.differences(EXAMPLE) == []
     stale = copy.deepcopy(EXAMPLE)
     stale["config"]["learning_rate"] *= 2
-    (line,) = records.differences(stale)
+    (line,) = store.differences(stale)
     assert line.startswith("learning_rate:")
     missing = copy.deepcopy(EXAMPLE)
     del missing["config"]["width"]
-    assert records.differences(missing)[0].startswith("width: None then")
+    assert store.differences(missing)[0].startswith("width: None then")
     unknown = EXAMPLE | {"recipe": "gone"}
-    assert records.differences(unknown) == ["there is no gone of size laptop"]
+    assert store.differences(unknown) == ["there is no gone of size laptop"]
 
 
 def test_a_field_that_is_younger_than_the_record_was_at_its_default():
     older = copy.deepcopy(EXAMPLE)
     del older["config"]["clip_norm"]
-    assert records.differences(older) == []
+    assert store.differences(older) == []
 
 
 def trial(learning_rate, accuracy):
@@ -159,14 +160,14 @@ def trial(learning_rate, accuracy):
 
 def test_a_grid_chooses_the_best_rate_on_the_validation_images(tmp_path):
     trials = [trial(0.1, 0.7), trial(0.2, 0.8), trial(0.4, 0.6)]
-    path = records.write_grid(trials, tmp_path)
+    path = store.write_grid(trials, tmp_path)
     assert json.loads(path.read_text())["trials"] == trials
     key = EXAMPLE["recipe"], "laptop"
-    assert records.tuned(*key, tmp_path).learning_rate == 0.2
+    assert store.tuned(*key, tmp_path).learning_rate == 0.2
     # The grid is no record, and without it the recipe is as written.
     assert records.read_all(tmp_path) == []
     path.unlink()
-    assert records.tuned(*key, tmp_path) == find(*key)
+    assert store.tuned(*key, tmp_path) == find(*key)
 
 
 @pytest.mark.parametrize(
@@ -176,7 +177,7 @@ def test_a_grid_chooses_the_best_rate_on_the_validation_images(tmp_path):
 )
 def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
     grid = json.loads(path.read_text("utf-8"))
-    assert path == records.grid_path(grid["recipe"], grid["size"])
+    assert path == store.grid_path(grid["recipe"], grid["size"])
     trials = grid["trials"]
     rates = [trial["config"]["learning_rate"] for trial in trials]
     assert tuple(rates) == find(grid["recipe"], grid["size"]).learning_rates
@@ -188,18 +189,18 @@ def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
         # A trial may be older than the plan, but not of another recipe.
         plan = {key: today[key] for key in (*PLAN, "learning_rate")}
         same = each["config"] | plan | {"learning_rate": grid["learning_rate"]}
-        assert records.differences(each | {"config": same}) == []
+        assert store.differences(each | {"config": same}) == []
 
 
 def test_superseded_records_leave_the_pages(tmp_path):
-    records.write(EXAMPLE, tmp_path)
+    store.write(EXAMPLE, tmp_path)
     old = EXAMPLE | {"seed": 4, "superseded": "the recipe changed"}
-    records.write(old, tmp_path)
+    store.write(old, tmp_path)
     assert [r["seed"] for r in records.read_all(tmp_path)] == [3]
 
 
 def test_write_and_read_back(tmp_path):
-    path = records.write(EXAMPLE, tmp_path)
+    path = store.write(EXAMPLE, tmp_path)
     assert path == tmp_path / EXAMPLE["recipe"] / "laptop-seed3.json"
     key = EXAMPLE["recipe"], "laptop", 3
     assert records.read(*key, tmp_path) == EXAMPLE
@@ -208,17 +209,17 @@ def test_write_and_read_back(tmp_path):
 def test_an_incomplete_record_is_refused(tmp_path):
     partial = {k: v for k, v in EXAMPLE.items() if k != "device"}
     with pytest.raises(ValueError, match="lacks device"):
-        records.write(partial, tmp_path)
+        store.write(partial, tmp_path)
     unscored = EXAMPLE | {"test": {"accuracy": 0.5}}
     with pytest.raises(ValueError, match="nll, ece, brier"):
-        records.write(unscored, tmp_path)
+        store.write(unscored, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_value_that_is_not_a_number_keeps_the_old_record(tmp_path):
-    path = records.write(EXAMPLE, tmp_path)
+    path = store.write(EXAMPLE, tmp_path)
     with pytest.raises(ValueError):
-        records.write(EXAMPLE | {"seconds": float("nan")}, tmp_path)
+        store.write(EXAMPLE | {"seconds": float("nan")}, tmp_path)
     assert json.loads(path.read_text()) == EXAMPLE
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 

@@ -9,9 +9,9 @@ import scale_table
 import torch
 from torch import nn
 
-from labkd import agreement, engine, scale, throughput
-from labkd.agreement import SETTINGS, Setting
-from labkd.records import DEFAULTS
+from labkd.lab import agreement, engine, scale, throughput
+from labkd.lab.agreement import SETTINGS, Setting
+from labkd.lab.store import DEFAULTS
 
 RECORD = scale.read()
 ROWS = {row["setting"]: row for row in RECORD["rows"]}
@@ -162,11 +162,13 @@ def test_a_mistake_costs_one_line(capsys, words, said):
         scale.main(words.split())
     error = capsys.readouterr().err
     assert end.value.code == 2 and said in error
-    assert error.startswith("labkd.scale: ") and error.count("\n") == 1
+    assert error.startswith("labkd.lab.scale: ") and error.count("\n") == 1
 
 
 def test_a_missing_record_names_its_command(tmp_path):
-    with pytest.raises(FileNotFoundError, match="python -m labkd.scale makes"):
+    with pytest.raises(
+        FileNotFoundError, match="python -m labkd.lab.scale makes"
+    ):
         scale.read(tmp_path)
 
 

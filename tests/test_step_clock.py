@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from labkd import step_clock
-from labkd.step_clock import Clock, Enough
+from labkd.lab import step_clock
+from labkd.lab.step_clock import Clock, Enough
 
 
 def test_the_clock_takes_the_median_and_waits_for_the_first(monkeypatch):

@@ -6,11 +6,12 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from labkd import launching, records, sweeps
-from labkd.arms import RECIPES, find
-from labkd.building import some_of, split_of
+from labkd import records
+from labkd.lab import launching, store, sweeps
+from labkd.lab.arms import RECIPES, find
+from labkd.lab.building import some_of, split_of
+from labkd.lab.recipes import digest
 from labkd.pixels import Normalise
-from labkd.recipes import digest
 from labkd.views import Bank
 
 AXES = ("training_images", "epochs", "temperature", "teacher_weight")
@@ -68,11 +69,11 @@ def test_both_arms_have_the_rate_of_the_grid_where_the_axes_meet(axis, size):
         ):
             ours, theirs = find(name, size), find(met, size)
             assert ours.tuned_as == met or name == met
-            grid = records.grid_path(met, size)
-            assert records.grids_of(name, size) == (grid,)
+            grid = store.grid_path(met, size)
+            assert store.grids_of(name, size) == (grid,)
             if size == "laptop":
-                rate = records.tuned(name, size).learning_rate
-                assert rate == records.tuned(met, size).learning_rate
+                rate = store.tuned(name, size).learning_rate
+                assert rate == store.tuned(met, size).learning_rate
             assert set(theirs.learning_rates) >= {ours.learning_rate}
 
 

@@ -8,9 +8,10 @@ import pytest
 import records_table
 import sweeps_table
 
-from labkd import benchmark, records, sweeps, verdicts
-from labkd.arms import RECIPES, find
+from labkd import records, verdicts
 from labkd.inference import paired_difference
+from labkd.lab import benchmark, sweeps
+from labkd.lab.arms import RECIPES, find
 from labkd.views import every_view
 
 EPOCHS = sweeps.points("epochs", "laptop", RECIPES)
@@ -178,7 +179,7 @@ def reports(tmp_path, monkeypatch):
             "versions": {"torch": "2.0"},
             "date": "2026-01-01",
             "commit": "0123456789",
-            "command": "python -m labkd.benchmark",
+            "command": "python -m labkd.lab.benchmark",
             "comparisons": comparisons,
         }
         path = benchmark_table.path_of(size)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from labkd.teacher_answers import (
+from labkd.lab.teacher_answers import (
     check_form,
     check_logits,
     check_steady,

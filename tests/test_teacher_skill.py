@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from labkd.teacher_skill import (
+from labkd.lab.teacher_skill import (
     check_chance,
     check_order,
     check_pixels,

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from labkd import training
+from labkd.lab.teachers import live, nobody
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.sources import ImageSet
-from labkd.teachers import live, nobody
 from labkd.training import fit
 from labkd.views import Bank
 from labkd.vit import VisionTransformer

@@ -118,7 +118,7 @@ def popen(words, *, stdout, stderr, env):
 
 
 def _run(words, folder, log):
-    from labkd.__main__ import main
+    from labkd.lab.cli import main
 
     os.chdir(folder)
     # Buffered like a file's, so that what is told late is missed.

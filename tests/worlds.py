@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from labkd import archives
-from labkd.__main__ import main
 from labkd.archives import CIFAR10_CLASSES, CIFAR10_JPEG
+from labkd.lab.cli import main
 
 STUDENT = "soft-vit_from_resnet18-digits"
 TEACHER = "teacher-resnet18-digits"
@@ -126,7 +126,7 @@ def make(folder):
     finished(folder, "targets", STUDENT, *SHADES)
     finished(folder, "run", STUDENT, *SHADES)
     stopped = ["run", SCRATCH, *SHADES, "--seed", "7"]
-    with patch("labkd.records.write", side_effect=OSError("no room")):
+    with patch("labkd.lab.store.write", side_effect=OSError("no room")):
         assert command(folder, *stopped)[0] == 2
 
 

@@ -4,8 +4,8 @@ import math
 
 from records_table import rows
 
-from labkd.arms import find
 from labkd.files import read_json
+from labkd.lab.arms import find
 from labkd.records import RESULTS
 
 SIZES = ("laptop", "full")

@@ -6,8 +6,9 @@ from itertools import pairwise
 from headline import drawn, scale_of
 from records_table import rows, teacher_percent, verdict_on
 
-from labkd import comparisons, records, sweeps, verdicts
-from labkd.arms import RECIPES
+from labkd import comparisons, records, verdicts
+from labkd.lab import sweeps
+from labkd.lab.arms import RECIPES
 
 MARKER = "<!-- sweeps -->"
 SIZES = ("laptop", "full")

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd.building import optimizer_of
 from labkd.data import load
 from labkd.inference import paired_difference
-from labkd.records import tuned
-from labkd.settings import change
+from labkd.lab.building import optimizer_of
+from labkd.lab.settings import change
+from labkd.lab.store import tuned
 from labkd.soft_targets import kl_divergence, soften
 from labkd.views import apply_views, draw_views, every_view
 

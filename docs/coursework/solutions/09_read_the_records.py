@@ -9,6 +9,7 @@ from scipy.stats import chi2, nct, t
 
 from labkd import records
 from labkd.comparisons import arms
+from labkd.lab import store
 
 VIT = "scratch-vit-cifar10"
 PAIRS = (
@@ -41,7 +42,7 @@ def part_a():
 
 
 def read_grid(recipe):
-    return json.loads(records.grid_path(recipe, "laptop").read_text("utf-8"))
+    return json.loads(store.grid_path(recipe, "laptop").read_text("utf-8"))
 
 
 def interval(ours, theirs):

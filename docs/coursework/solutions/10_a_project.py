@@ -11,9 +11,9 @@ from pathlib import Path
 from scipy.stats import nct, t
 
 from labkd import records
-from labkd.arms import find
 from labkd.comparisons import arms
-from labkd.settings import change
+from labkd.lab.arms import find
+from labkd.lab.settings import change
 
 HERE = Path(__file__).parents[1]
 SHEET = (HERE / "10_a_project.md").read_text("utf-8")

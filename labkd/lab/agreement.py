@@ -6,7 +6,7 @@ as a whole or in parts, in single precision or with products in bfloat16,
 compiled or not. Seed, images, views and the images of each batch are the
 same, so whatever differs is the arithmetic. Here stands how far that may
 carry the losses of 50 steps apart, and why; how far it did is in the record
-that [scale](../labkd/scale.py) writes.
+that scale writes.
 """
 
 from dataclasses import dataclass, replace
@@ -15,13 +15,19 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from labkd import engine
-from labkd.building import bank_of, build, objective_of, optimizer_of, some_of
 from labkd.data import load
+from labkd.lab import engine
+from labkd.lab.building import (
+    bank_of,
+    build,
+    objective_of,
+    optimizer_of,
+    some_of,
+)
+from labkd.lab.recipes import Recipe
+from labkd.lab.store import tuned
+from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
-from labkd.recipes import Recipe
-from labkd.records import tuned
-from labkd.teachers import nobody
 from labkd.training import fit
 
 # Ten batches of 64 images, five times.

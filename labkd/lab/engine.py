@@ -4,7 +4,7 @@ r"""
 How a step is computed, which should not matter to what it computes: in which
 precision, compiled or not, by how many processes. All of it is torch's and
 accelerate's; here it is chosen. How far the choices agree is measured by
-[scale](../labkd/scale.py).
+scale.
 
 Several processes are started by `torchrun --nproc_per_node 2 -m labkd run
 NAME`, or by accelerate, whose option for several GPUs is the one for several

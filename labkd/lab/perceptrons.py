@@ -3,7 +3,7 @@ r"""
 
 Ten small networks, each with its own weights, trained in one step: on a CPU
 that costs hardly more than a step of one, and gives ten seeds. The
-[classroom](../labkd/classroom.py) is full of them.
+classroom is full of them.
 """
 
 from collections.abc import Sequence

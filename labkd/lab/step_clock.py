@@ -14,7 +14,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from labkd.teachers import Teacher
+from labkd.lab.teachers import Teacher
 
 # The first steps allocate memory and choose algorithms; their time is not
 # that of the others. The median needs a few, and a few seconds suffice.

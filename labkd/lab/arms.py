@@ -10,9 +10,9 @@ nothing else: same images, same budget, same grid of learning rates."""
 from dataclasses import replace
 from difflib import get_close_matches
 
-from labkd import sweeps
-from labkd.cnn_arms import CNN_RECIPES, CNN_WANTED
-from labkd.recipes import Recipe
+from labkd.lab import sweeps
+from labkd.lab.cnn_arms import CNN_RECIPES, CNN_WANTED
+from labkd.lab.recipes import Recipe
 
 SIZES = ("laptop", "overnight", "full")
 

@@ -4,13 +4,13 @@ r"""
 `--set epochs=2` makes another recipe of one that is there. A recipe that could
 not be run is refused before anything is read or trained: a number out of its
 range, and fields that contradict each other, such as an objective that asks a
-teacher in a [recipe](../labkd/recipes.py) without one.
+teacher in a recipe without one.
 """
 
 import math
 from dataclasses import asdict, fields, replace
 
-from labkd.recipes import (
+from labkd.lab.recipes import (
     MUTUAL,
     OBJECTIVES,
     PIXELS,

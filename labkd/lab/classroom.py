@@ -1,7 +1,7 @@
 r"""
 # A classroom for mistakes
 
-The digits are small enough to try every [lesson](../labkd/lessons.py) in
+The digits are small enough to try every lesson in
 minutes. A student, 32 units wide with one BatchNorm, has 200 steps, and comes
 to one of two settings:
 
@@ -21,8 +21,8 @@ from torch import Tensor
 
 from labkd.cross_quality import shrink
 from labkd.data import load
-from labkd.lessons import Lesson
-from labkd.perceptrons import Perceptrons, say
+from labkd.lab.lessons import Lesson
+from labkd.lab.perceptrons import Perceptrons, say
 from labkd.pixels import Normalise
 
 SETTINGS = ("few", "doubtful")

@@ -1,10 +1,10 @@
 r"""
 # Scale, measured
 
-`python -m labkd.scale` trains one small network in every
-[way](../labkd/agreement.py) that a step can be computed, compares losses and
+`python -m labkd.lab.scale` trains one small network in every
+way that a step can be computed, compares losses and
 weights with those of one process in single precision, measures what a second
-process is worth in [throughput](../labkd/throughput.py), and writes
+process is worth in throughput, and writes
 `scale/laptop.json` among the [records](../labkd/records.py). It is about two
 cores of a CPU, whatever else the machine has.
 """
@@ -16,12 +16,13 @@ from pathlib import Path
 
 import torch
 
-from labkd import agreement, engine, throughput
 from labkd.files import read_made
-from labkd.outcomes import circumstances
-from labkd.records import RESULTS, write_whole
+from labkd.lab import agreement, engine, throughput
+from labkd.lab.outcomes import circumstances
+from labkd.lab.store import write_whole
+from labkd.records import RESULTS
 
-COMMAND = "python -m labkd.scale"
+COMMAND = "python -m labkd.lab.scale"
 
 
 def path_of(results: Path = RESULTS) -> Path:
@@ -84,7 +85,7 @@ def measure(rounds: int) -> dict:
 
 class _OneLine(argparse.ArgumentParser):
     def error(self, message: str) -> None:
-        self.exit(2, f"labkd.scale: {message}\n")
+        self.exit(2, f"labkd.lab.scale: {message}\n")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -112,7 +113,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path = write_whole(record, path_of(options.results))
     except OSError as error:
-        print(f"labkd.scale: {error}", file=sys.stderr)
+        print(f"labkd.lab.scale: {error}", file=sys.stderr)
         return 2
     print(f"{table(record)}\n{path}")
     return 0

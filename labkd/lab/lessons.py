@@ -5,7 +5,7 @@ A lesson is a whole training, and the mistakes are in all of it: in the
 [loss](../labkd/mistakes.py), in what the teacher is asked, in who is trained,
 in which mode. Every wrong lesson names the right one that it is compared
 with; the two differ in nothing else. How they are taught is told in
-[classroom](../labkd/classroom.py).
+classroom.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,7 @@
 r"""
 # Rounds of a benchmark
 
-What the [benchmark](../labkd/benchmark.py) compares: our loop, the customary
+What the benchmark compares: our loop, the customary
 one, and bare steps without images to bring. Each is made into rounds: a call
 trains on as many batches as every other and returns images a second.
 """
@@ -14,15 +14,15 @@ from itertools import islice
 import torch
 from torch import nn
 
-from labkd.arms import find
-from labkd.building import bank_of, objective_of, optimizer_of
-from labkd.customary import batches_of, train_epoch
 from labkd.data import load
+from labkd.lab.arms import find
+from labkd.lab.building import bank_of, objective_of, optimizer_of
+from labkd.lab.customary import batches_of, train_epoch
+from labkd.lab.recipes import Recipe
+from labkd.lab.teachers import Teacher, nobody
 from labkd.pixels import Normalise, native_bfloat16
-from labkd.recipes import Recipe
 from labkd.resnet import ResNet
 from labkd.sources import ImageSet
-from labkd.teachers import Teacher, nobody
 from labkd.training import fit
 
 

@@ -4,13 +4,13 @@ r"""
 Small CNNs that learn from large ones, from a Vision Transformer, from each
 other, from nobody and from more pixels than they see: the systems that this
 course grew from, each against the same student with labels alone, and all
-tuned alike. [`arms`](../labkd/arms.py) has those of the chapters before, and
+tuned alike. `arms` has those of the chapters before, and
 puts them together.
 """
 
 from dataclasses import replace
 
-from labkd.recipes import Recipe
+from labkd.lab.recipes import Recipe
 
 RATES = (0.05, 0.1, 0.2)
 

@@ -1,10 +1,10 @@
 r"""
 # The gallery, measured
 
-`python -m labkd.gallery` teaches every [lesson](../labkd/lessons.py), right
-and wrong, in both settings of the [classroom](../labkd/classroom.py), with
+`python -m labkd.lab.gallery` teaches every lesson, right
+and wrong, in both settings of the classroom, with
 ten seeds at each of six learning rates, and writes what came of it. What a
-mistake costs is read from that by [damage](../labkd/damage.py).
+mistake costs is read from that by damage.
 
 What a mistake does to the loss and to its gradient is measured for the
 logits of right students that are a tenth of the way: as ratios, wrong to
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from labkd.calibration import negative_log_likelihood
-from labkd.classroom import (
+from labkd.lab.classroom import (
     SETTINGS,
     SOFT_WEIGHT,
     STEPS,
@@ -32,11 +32,12 @@ from labkd.classroom import (
     seen,
     train,
 )
-from labkd.damage import COMMAND, chosen, path_of
-from labkd.lessons import LESSONS, Lesson
-from labkd.outcomes import circumstances
-from labkd.perceptrons import say
-from labkd.records import RESULTS, write_whole
+from labkd.lab.damage import COMMAND, chosen, path_of
+from labkd.lab.lessons import LESSONS, Lesson
+from labkd.lab.outcomes import circumstances
+from labkd.lab.perceptrons import say
+from labkd.lab.store import write_whole
+from labkd.records import RESULTS
 
 RATES, SEEDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3), 10
 

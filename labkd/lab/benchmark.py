@@ -1,11 +1,11 @@
 r"""
 # How fast the loop is
 
-`python -m labkd.benchmark` measures what the design of the
+`python -m labkd.lab.benchmark` measures what the design of the
 [loop](../labkd/training.py) is worth on the machine that it runs on: four
 ratios, each of images a second.
 
-- **ours / customary**: our loop, and the [customary](../labkd/customary.py)
+- **ours / customary**: our loop, and the customary
   one. Both train ResNet-20 from the same weights with the same optimizer, in
   batches of the same size.
 - **labels / recorded**: our loop without a teacher, and with a table of a
@@ -20,7 +20,7 @@ ratios, each of images a second.
 
 Speeds differ between machines and, on a shared one, between minutes. Ratios
 differ less when both sides are measured in turn: a
-[round](../labkd/rounds.py) of one, a round of the other, the next time the
+round of one, a round of the other, the next time the
 other way about. What is printed is the median of the ratios of such pairs,
 with the lowest and the highest. The images are those of CIFAR-10 where they
 are at hand, else random bytes, which take as long. `--compile` compiles our
@@ -41,15 +41,15 @@ from pathlib import Path
 
 import torch
 
-from labkd.arms import find
-from labkd.building import build
-from labkd.outcomes import circumstances
+from labkd.lab.arms import find
+from labkd.lab.building import build
+from labkd.lab.outcomes import circumstances
+from labkd.lab.rounds import Bench, bare, customary, images_for, ours, resnet20
+from labkd.lab.teachers import live, recorded
 from labkd.pixels import Normalise, native_bfloat16
-from labkd.rounds import Bench, bare, customary, images_for, ours, resnet20
-from labkd.teachers import live, recorded
 from labkd.views import every_view
 
-PROGRAM = "labkd.benchmark"
+PROGRAM = "labkd.lab.benchmark"
 
 
 def compare(sides: dict[str, Callable[[], float]], seconds: float) -> dict:

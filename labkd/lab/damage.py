@@ -1,7 +1,7 @@
 r"""
 # What a mistake costs
 
-The record of the [gallery](../labkd/gallery.py) holds the scores of every
+The record of the gallery holds the scores of every
 lesson at every learning rate. At which rate should a mistake be judged? At
 the best of the right lesson, if somebody had tuned first and erred later; at
 its own, if it was there from the start. Either is chosen on the validation
@@ -13,10 +13,10 @@ from pathlib import Path
 from labkd.figures import Html
 from labkd.files import read_made
 from labkd.inference import PairedDifference, paired_difference
-from labkd.lessons import LESSONS
+from labkd.lab.lessons import LESSONS
 from labkd.records import RESULTS
 
-COMMAND = "python -m labkd.gallery"
+COMMAND = "python -m labkd.lab.gallery"
 HEAD = (
     "mistake",
     "loss",

@@ -15,12 +15,12 @@ from labkd import vgg
 from labkd.cross_quality import FewerPixels
 from labkd.data import load
 from labkd.distillation_token import hard_distillation_loss, token_loss
+from labkd.lab.recipes import MUTUAL, SOFT, Recipe
+from labkd.lab.teachers import Objective
 from labkd.mutual_learning import Cohort, mutual_learning_loss
-from labkd.recipes import MUTUAL, SOFT, Recipe
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
 from labkd.sources import ImageSet
-from labkd.teachers import Objective
 from labkd.views import Bank
 from labkd.virtual_teacher import virtual_teacher_loss
 from labkd.vit import VisionTransformer

@@ -4,7 +4,7 @@ r"""
 Most programs that train on small images have this loop: a data set that
 hands out one image at a time, transforms from torchvision, a `DataLoader`
 with worker processes, float32, channels first. It is here to be measured
-against, by the [benchmark](../labkd/benchmark.py); nothing of the course
+against, by the benchmark; nothing of the course
 trains with it.
 """
 

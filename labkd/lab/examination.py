@@ -1,11 +1,11 @@
 r"""
 # Examining a teacher
 
-A [teacher of one's own](../labkd/own_teacher.py) is asked about a thousand
+A teacher of one's own is asked about a thousand
 validation images at most before anybody learns from it, alone and in batches,
 under each normalisation of the pixels. What it
-[answers](../labkd/teacher_answers.py) is checked, and what it
-[knows](../labkd/teacher_skill.py). Who passes is entered in the record by the
+answers is checked, and what it
+knows. Who passes is entered in the record by the
 digest of its weights, and so is the table of its answers.
 """
 
@@ -14,12 +14,12 @@ import hashlib
 import torch
 from torch import Tensor, nn
 
-from labkd import teacher_answers, teacher_skill
-from labkd.building import split_of
-from labkd.own_pixels import Renormalised, normalisation
-from labkd.own_teacher import in_a_line, make
+from labkd.lab import teacher_answers, teacher_skill
+from labkd.lab.building import split_of
+from labkd.lab.own_pixels import Renormalised, normalisation
+from labkd.lab.own_teacher import in_a_line, make
+from labkd.lab.recipes import PIXELS, Recipe
 from labkd.pixels import Normalise, predict
-from labkd.recipes import PIXELS, Recipe
 from labkd.sources import ImageSet
 from labkd.views import Bank, look_up
 

@@ -17,13 +17,13 @@ import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 
-from labkd import engine
 from labkd.archives import CIFAR10_CLASSES
-from labkd.arms import find
-from labkd.building import bank_of, build, objective_of, optimizer_of
+from labkd.lab import engine
+from labkd.lab.arms import find
+from labkd.lab.building import bank_of, build, objective_of, optimizer_of
+from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
 from labkd.sources import ImageSet
-from labkd.teachers import nobody
 from labkd.training import fit
 
 STUDENT, TEACHER = "scratch-vit-cifar10", "teacher-resnet18-cifar10"

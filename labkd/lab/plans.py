@@ -3,7 +3,7 @@ r"""
 
 What remains to be recorded can be read off the files that are there, so the
 plan is made anew whenever a piece of work ends, and whatever stopped the
-[recorder](../labkd/recorder.py), its next call goes on. A teacher comes before
+recorder, its next call goes on. A teacher comes before
 its table, the table before the trials of the learning rate, the trials before
 the seeds.
 """
@@ -14,10 +14,11 @@ from itertools import chain
 from pathlib import Path
 
 from labkd import records
-from labkd.arms import RECIPES, WANTED
 from labkd.files import read_json
-from labkd.launching import Run
-from labkd.recipes import Recipe
+from labkd.lab import store
+from labkd.lab.arms import RECIPES, WANTED
+from labkd.lab.launching import Run
+from labkd.lab.recipes import Recipe
 
 # Not one of the seeds that are recorded.
 TRIAL_SEED = 100
@@ -67,7 +68,7 @@ def plan(size: str, *, only: str, results: Path, folder: Path) -> list[Job]:
 def _stages(
     name: str, size: str, results: Path, folder: Path
 ) -> list[list[Job]]:
-    recipe = records.tuned(name, size, results)
+    recipe = store.tuned(name, size, results)
     line = ("run", name, "--size", size)
     run = Run(
         name=name,
@@ -78,8 +79,8 @@ def _stages(
         results=results,
         folder=folder,
     )
-    own = records.grid_path(name, size, results)
-    grids = records.grids_of(name, size, results)
+    own = store.grid_path(name, size, results)
+    grids = store.grids_of(name, size, results)
     finished = [
         records.path_of(name, size, seed, results)
         for seed in range(recipe.seeds)
@@ -130,7 +131,7 @@ def _trials(run: Run) -> list[Run]:
     files = [trial.file("trial.json") for trial in trials]
     if not softness or not all(file.is_file() for file in files):
         return trials
-    chosen = records.best([read_json(file) for file in files])
+    chosen = store.best([read_json(file) for file in files])
     second = [
         replace(
             short,
@@ -157,7 +158,7 @@ def _settings(recipe: Recipe, trial: Recipe) -> tuple[str, ...]:
     # is always said: it is what most trials are about.
     changed = {
         key: getattr(trial, key)
-        for key in (*records.TUNED, "epochs")
+        for key in (*store.TUNED, "epochs")
         if getattr(trial, key) != getattr(recipe, key)
         or key == "learning_rate"
     }
@@ -169,7 +170,7 @@ def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
     theirs = run.teacher()
     weights, _ = theirs.learned()
     line = ("run", theirs.name, "--size", run.size, "--seed", "0")
-    tuned = records.grids_of(theirs.name, run.size, run.results)
+    tuned = store.grids_of(theirs.name, run.size, run.results)
     record = records.path_of(theirs.name, run.size, 0, run.results)
     # A record without its weights is made again, beside the weights.
     if record.is_file():
@@ -206,14 +207,14 @@ def choose_rates(size: str, *, only: str, results: Path, folder: Path) -> None:
     for name in RECIPES:
         if size not in RECIPES[name] or not fnmatch(name, only):
             continue
-        if records.grid_path(name, size, results).is_file():
+        if store.grid_path(name, size, results).is_file():
             continue
         stages = _stages(name, size, results, folder)
         files = [job.makes for stage in stages[1:2] for job in stage]
         # When the first grid is whole, these are the second's too.
         if files and all(file.is_file() for file in files):
             trials = [read_json(file) for file in files]
-            path = records.write_grid(trials, results)
+            path = store.write_grid(trials, results)
             grid = read_json(path)
-            chosen = {key: grid[key] for key in records.TUNED if key in grid}
+            chosen = {key: grid[key] for key in store.TUNED if key in grid}
             print(f"{name}: {chosen} chosen", flush=True)

@@ -6,7 +6,7 @@ from the current directory or from any package that is installed, or
 `torchvision:resnet18` for a model of torchvision by its name. Its weights may
 come from a file; safetensors alone are read, since torch's own format can run
 code. It sees the pixels that the student sees, in the normalisation that it
-was trained with, and is [examined](../labkd/examination.py) before the first
+was trained with, and is examined before the first
 epoch.
 """
 
@@ -23,9 +23,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from labkd.own_pixels import Renormalised, normalisation
+from labkd.lab.own_pixels import Renormalised, normalisation
+from labkd.lab.recipes import Recipe
 from labkd.pixels import Normalise
-from labkd.recipes import Recipe
 
 
 def brings_teacher(recipe: Recipe) -> bool:

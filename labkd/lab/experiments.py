@@ -17,21 +17,22 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from labkd import checkpoints, engine, examination, outcomes, records
-from labkd.building import bank_of, build, some_of, split_of
-from labkd.checkpoints import claimed
+from labkd import records
 from labkd.controls import (
     mean_entropy,
     permute_wrong_classes,
     smoothed_logits,
 )
 from labkd.files import check_folder
-from labkd.launching import Run, tell, train
-from labkd.own_teacher import brings_teacher
+from labkd.lab import checkpoints, engine, examination, outcomes, store
+from labkd.lab.building import bank_of, build, some_of, split_of
+from labkd.lab.checkpoints import claimed
+from labkd.lab.launching import Run, tell, train
+from labkd.lab.own_teacher import brings_teacher
+from labkd.lab.recipes import PLAN, Recipe
+from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.recipes import PLAN, Recipe
 from labkd.sources import ImageSet
-from labkd.teachers import Teacher, live, nobody, recorded, table_of
 
 
 def run(run: Run, *, trial: bool = False) -> dict:
@@ -112,9 +113,9 @@ def _record(
     }
     if accelerator.is_main_process:
         if trial:
-            records.write_whole(record, run.file("trial.json"))
+            store.write_whole(record, run.file("trial.json"))
         else:
-            records.write(record, run.results)
+            store.write(record, run.results)
         checkpoints.remove(run.file("checkpoint"))
     accelerator.wait_for_everyone()
     return record

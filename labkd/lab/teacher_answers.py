@@ -4,7 +4,7 @@ r"""
 Some ways of being wrong raise no error: a teacher gives probabilities where
 logits are wanted, or stays in training mode, and a student learns nonsense,
 for hours. These checks look at the answers and need no label. The
-[others](../labkd/teacher_skill.py) look at what it knows.
+others look at what it knows.
 """
 
 from collections.abc import Mapping

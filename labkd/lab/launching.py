@@ -21,20 +21,21 @@ from accelerate import Accelerator
 from torch import nn
 from tqdm import tqdm
 
-from labkd import checkpoints, engine, outcomes, records
-from labkd.building import (
+from labkd import records
+from labkd.files import reading
+from labkd.lab import checkpoints, engine, outcomes, store
+from labkd.lab.building import (
     bank_of,
     build,
     objective_of,
     optimizer_of,
     split_of,
 )
-from labkd.files import reading
+from labkd.lab.recipes import Recipe, digest, essentials
+from labkd.lab.teachers import Teacher
 from labkd.pixels import Normalise, predict
 from labkd.pretrained import SHIPPED_SIZE, WEIGHTS
-from labkd.recipes import Recipe, digest, essentials
 from labkd.sources import ImageSet
-from labkd.teachers import Teacher
 from labkd.training import fit
 
 
@@ -81,7 +82,7 @@ class Run:
         recorded = records.path_of(self.name, SHIPPED_SIZE, 0)
         if (self.size, self.seed) != (SHIPPED_SIZE, 0):
             return own
-        if digest(self.recipe) != digest(records.tuned(self.name, self.size)):
+        if digest(self.recipe) != digest(store.tuned(self.name, self.size)):
             return own
         return shipped, recorded.with_suffix(".logits.safetensors")
 
@@ -95,7 +96,7 @@ class Run:
         r"""The run that makes the teacher, on the same data set."""
         name, dataset = self.recipe.teacher, self.recipe.dataset
         image_size = self.recipe.image_size
-        theirs = records.tuned(name, self.size)
+        theirs = store.tuned(name, self.size)
         command = f"python -m labkd run {name} --size {self.size} --seed 0"
         if dataset != theirs.dataset:
             command += f" --set {shlex.quote(f'dataset={dataset}')}"

@@ -18,16 +18,16 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from labkd import launching, outcomes
-from labkd.building import build, split_of
-from labkd.experiments import accelerator_of, images_of, teacher_of
-from labkd.launching import Run, tell
-from labkd.own_teacher import brings_teacher
+from labkd.costs import weight
+from labkd.lab import launching, outcomes
+from labkd.lab.building import build, split_of
+from labkd.lab.experiments import accelerator_of, images_of, teacher_of
+from labkd.lab.launching import Run, tell
+from labkd.lab.own_teacher import brings_teacher
+from labkd.lab.step_clock import STEPS, WARM_UP, Clock, Enough
+from labkd.lab.teachers import Teacher, live
 from labkd.pixels import Normalise, predict
 from labkd.sources import ImageSet
-from labkd.step_clock import STEPS, WARM_UP, Clock, Enough
-from labkd.teachers import Teacher, live
-from labkd.weighing import weight
 
 # Bytes of a record: without epochs, and of each. An upper bound by a bit.
 RECORD, EPOCH = 3_000, 400

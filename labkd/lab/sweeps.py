@@ -2,7 +2,7 @@ r"""
 # What the gain depends on
 
 One comparison is one point. These recipes move it along four axes, one at a
-time, and leave the rest as the [arms](../labkd/arms.py) of chapter 6 have it:
+time, and leave the rest as the arms of chapter 6 have it:
 
 - **images**: how many the student has. Fewer are shown more often, so that
   every student takes as many steps, and what differs is what it has seen. The
@@ -18,7 +18,7 @@ arm keeps the learning rate that its grid chose where the axes meet.
 
 from dataclasses import dataclass, replace
 
-from labkd.recipes import Recipe
+from labkd.lab.recipes import Recipe
 
 SCRATCH = "scratch-vit-cifar10"
 SOFT = "soft-vit_from_resnet18-cifar10"

@@ -5,8 +5,8 @@ A recipe is everything about a run that could change its result, except the
 seed: data, model, budget, optimizer, and what the student learns from. It is
 frozen. What was decided before the first run stands in it too: how many
 seeds, from which learning rates, against which other recipe. The recipes of
-the course are in [`arms`](../labkd/arms.py), and `--set` changes
-[one of their settings](../labkd/settings.py); records hold the recipe they
+the course are in `arms`, and `--set` changes
+one of their settings; records hold the recipe they
 were made with, and a test compares the two.
 """
 

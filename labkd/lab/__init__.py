@@ -1,0 +1,1 @@
+r"""What makes the records: recipes, runs, the recorder."""
