@@ -53,7 +53,7 @@ def test_a_run_leaves_one_whole_file_among_the_records(
         assert record[key]
     assert record["threads"] == 1
     # The command makes the same file in its usual place.
-    assert record["command"] == "python -m labkd.costs --seconds 0"
+    assert record["command"] == "python -m labkd.lab.cost_record --seconds 0"
     teacher, student = (record["models"][name] for name in cost_record.MODELS)
     for model in (teacher, student):
         assert set(model["batches"]) == {"1", "3"}
