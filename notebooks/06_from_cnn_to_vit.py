@@ -52,9 +52,9 @@ from labkd import calibration, costs, figures, inference, records, verdicts
 from labkd.comparisons import arms
 from labkd.data import load
 from labkd.inference import area_under_curve, crossing, paired_difference
-from labkd.lab.arms import find
 from labkd.lab.building import objective_of, some_of
 from labkd.lab.cli import main
+from labkd.lab.recipes import find
 from labkd.lab.teachers import live
 from labkd.pixels import Normalise
 from labkd.training import fit
@@ -665,4 +665,4 @@ torch.testing.assert_close(ours(pixels), theirs(pixels), rtol=0, atol=1e-3)
 # - Guo et al., *On Calibration of Modern Neural Networks*
 #   ([2017](../docs/references.md#guo2017)): section 4.2.
 # - The code: [views.py](../labkd/views.py), [vit.py](../labkd/vit.py),
-#   [costs.py](../labkd/costs.py), arms.py.
+#   [costs.py](../labkd/costs.py), recipes.toml.

@@ -706,4 +706,4 @@ assert nll.found and nll.mean > 0
 #   ([2026](../docs/references.md#yasar2026)): ResNet pairs on CIFAR-10.
 # - The code: [vgg.py](../labkd/vgg.py), [resnet.py](../labkd/resnet.py),
 #   [soft_targets.py](../labkd/soft_targets.py),
-#   cnn_arms.py.
+#   recipes.toml.

@@ -52,8 +52,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from labkd import cross_quality, figures, records, soft_targets
 from labkd.comparisons import paired_difference
 from labkd.data import load
-from labkd.lab.arms import find
 from labkd.lab.building import build
+from labkd.lab.recipes import find
 from labkd.pixels import Normalise
 from labkd.sources import ImageSet
 
@@ -672,4 +672,4 @@ for f in (2, 4):
 #   Distillation* ([2021](../docs/references.md#menon2021)): a right teacher
 #   lowers the variance of the student's objective.
 # - The code: [cross_quality.py](../labkd/cross_quality.py),
-#   cnn_arms.py.
+#   recipes.toml.

@@ -48,8 +48,8 @@ from labkd.comparisons import arms
 from labkd.data import load
 from labkd.inference import paired_difference
 from labkd.lab import sweeps
-from labkd.lab.arms import RECIPES
 from labkd.lab.perceptrons import Perceptrons, say
+from labkd.lab.recipes import RECIPES
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
 

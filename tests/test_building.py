@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from labkd.cross_quality import FewerPixels
 from labkd.data import load
-from labkd.lab.arms import find
 from labkd.lab.building import build, objective_of, optimizer_of, some_of
+from labkd.lab.recipes import find
 from labkd.mutual_learning import Cohort
 from labkd.soft_targets import distillation_loss
 from labkd.vit import VisionTransformer

@@ -10,7 +10,7 @@ from scipy.stats import f as fisher
 
 from labkd import records, verdicts
 from labkd.inference import area_under_curve, crossing, paired_difference
-from labkd.lab.arms import RECIPES
+from labkd.lab.recipes import RECIPES
 
 SOONER, AHEAD, ESSAY, LABML = claims.CLAIMS[:4]
 UNSTABLE = next(c for c in claims.CLAIMS if c.measure == "spread")

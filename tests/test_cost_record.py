@@ -8,7 +8,7 @@ import torch
 from labkd import costs, records
 from labkd.costs import multiply_adds, weight
 from labkd.lab import cost_record
-from labkd.lab.arms import find
+from labkd.lab.recipes import find
 
 CPU = torch.device("cpu")
 SHIPPED = sorted((records.RESULTS / "costs").glob("*.json"))

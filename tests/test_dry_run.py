@@ -11,11 +11,10 @@ from safetensors.torch import load_file, save_file
 from labkd import records
 from labkd.data import load
 from labkd.lab import checkpoints
-from labkd.lab.arms import find
 from labkd.lab.cli import main
 from labkd.lab.dry_run import rehearse
 from labkd.lab.launching import Run
-from labkd.lab.settings import change
+from labkd.lab.recipes import change, find
 from labkd.pixels import Normalise
 
 SOFT = "soft-vit_from_resnet18-digits"

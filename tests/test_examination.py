@@ -10,7 +10,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from labkd.lab import examination
-from labkd.lab.arms import find
 from labkd.lab.examination import (
     bring,
     check_table,
@@ -20,7 +19,7 @@ from labkd.lab.examination import (
 )
 from labkd.lab.own_pixels import normalisation
 from labkd.lab.own_teacher import make
-from labkd.lab.recipes import PIXELS
+from labkd.lab.recipes import PIXELS, find
 from labkd.pixels import Normalise, predict
 from labkd.sources import ImageSet
 from labkd.views import Bank, build_table

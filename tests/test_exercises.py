@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from labkd.lab.cli import _parser
-from labkd.lab.settings import change
+from labkd.lab.recipes import change
 from labkd.lab.store import tuned
 
 ROOT = Path(__file__).parents[1]

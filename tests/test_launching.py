@@ -14,11 +14,10 @@ from accelerate import Accelerator
 
 from labkd.data import load
 from labkd.lab import launching
-from labkd.lab.arms import find
 from labkd.lab.building import some_of
 from labkd.lab.launching import Run, tell, train
 from labkd.lab.outcomes import evaluate
-from labkd.lab.settings import change
+from labkd.lab.recipes import change, find
 from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise, predict
 

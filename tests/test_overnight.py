@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 
 from labkd.controls import mean_entropy
-from labkd.lab import experiments, launching, settings
-from labkd.lab.arms import RECIPES, find
+from labkd.lab import experiments, launching
 from labkd.lab.building import bank_of, objective_of
 from labkd.lab.launching import Run
+from labkd.lab.recipes import RECIPES, find
 from labkd.lab.teachers import recorded
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
@@ -38,7 +38,6 @@ LESSON = {
 def test_the_arms_differ_in_the_lesson_only(name):
     ours, labels = (asdict(find(n, "overnight")) for n in (name, SCRATCH))
     assert {k for k in ours if ours[k] != labels[k]} <= LESSON
-    settings.check(find(name, "overnight"))
     assert ours["training_images"] == 0 and ours["views"] == ours["epochs"]
     assert ours["trial_epochs"] * 4 == ours["epochs"]
     assert ours["teacher"] in ("", TEACHER)

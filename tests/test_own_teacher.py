@@ -13,10 +13,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labkd.lab.arms import find
 from labkd.lab.own_teacher import load_weights, make
-from labkd.lab.recipes import digest
-from labkd.lab.settings import change, check
+from labkd.lab.recipes import change, digest, find
 from labkd.pixels import Normalise
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -208,14 +206,14 @@ def test_others_may_flatten_by_view():
 
 
 def test_what_is_of_a_teacher_of_ones_own_needs_one():
-    check(brought("mine:linear", "w.safetensors", "half"))
+    brought("mine:linear", "w.safetensors", "half")
     for setting in ("teacher_weights=w.safetensors", "teacher_pixels=unit"):
         with pytest.raises(ValueError, match="for a teacher of your own"):
             change(SOFT, [setting])
     with pytest.raises(ValueError, match="one of student, imagenet, unit"):
         change(SOFT, ["teacher=mine:linear", "teacher_pixels=0..1"])
     with pytest.raises(ValueError, match="'cross-entropy' does not go with"):
-        check(replace(brought("mine:linear"), objective="cross-entropy"))
+        replace(brought("mine:linear"), objective="cross-entropy")
     # Each of them is another experiment.
     recipes = [
         SOFT,

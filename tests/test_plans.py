@@ -7,9 +7,9 @@ import pytest
 
 from labkd import records
 from labkd.lab import plans, store
-from labkd.lab.arms import find
 from labkd.lab.launching import Run
 from labkd.lab.plans import TRIAL_SEED, choose_rates, plan
+from labkd.lab.recipes import find
 
 TEACHER = "teacher-resnet18-digits"
 SCRATCH = "scratch-vit-digits"

@@ -1,13 +1,12 @@
 """Recipes are changed by field, refuse nonsense, and have a short name."""
 
 import dataclasses
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 import pytest
+from pydantic.dataclasses import dataclass
 
-from labkd.lab.arms import find
-from labkd.lab.recipes import Recipe, digest
-from labkd.lab.settings import change, check
+from labkd.lab.recipes import Recipe, change, digest, find, read_recipes
 
 TEACHER = find("teacher-resnet18-cifar10", "laptop")
 SOFT = find("soft-vit_from_resnet18-cifar10", "laptop")
@@ -31,81 +30,121 @@ def test_change_sets_fields_of_their_own_type():
 
 
 @pytest.mark.parametrize(
-    ("setting", "message"),
+    ("setting", "named"),
     [
-        ("epoch=3", "'epoch=3'"),
+        ("epoch=3", "'epoch'.*epochs"),
         ("epochs", "'epochs'"),
-        ("epochs=three", "type int, got 'three'"),
-        ("epochs=0", "at least 1, got 0"),
-        ("learning_rate=-1", "at least 0, got -1"),
-        ("learning_rate=nan", "got nan"),
-        ("learning_rate=inf", "must be finite .* got inf"),
-        ("shrink=0", "shrink must be finite and at least 1, got 0"),
-        ("cohort=0", "at least 1, got 0"),
-        ("correct_probability=1.5", "at most 1, got 1.5"),
-        ("momentum=1.5", "momentum must be at most 1, got 1.5"),
-        ("mixup=perhaps", "type bool, got 'perhaps'"),
-        ("optimizer=adam", "one of sgd, adamw, got 'adam'"),
-        ("annealing=step", "got 'step'"),
-        ("objective=hard", "got 'hard'"),
-        ("teacher=teacher-resnet18-cifar10", "does not go with teacher"),
-        ("objective=soft", "does not go with teacher ''"),
-        ("distillation_token=true", "resnet18 has no distillation token"),
+        ("epochs=three", "epochs.*'three'"),
+        ("epochs=1.5", "epochs.*'1.5'"),
+        ("epochs=0", "epochs.*'0'"),
+        ("learning_rate=-1", "learning_rate.*'-1'"),
+        ("learning_rate=nan", "learning_rate.*'nan'"),
+        ("learning_rate=inf", "learning_rate.*'inf'"),
+        ("shrink=0", "shrink.*'0'"),
+        ("cohort=0", "cohort.*'0'"),
+        ("views=-1", "views.*'-1'"),
+        ("width=100000", "width.*'100000'"),
+        ("correct_probability=1.5", "correct_probability.*'1.5'"),
+        ("momentum=1.5", "momentum.*'1.5'"),
+        ("mixup=perhaps", "mixup.*'perhaps'"),
+        ("optimizer=adam", "'sgd' or 'adamw'.*'adam'"),
+        ("annealing=step", "annealing.*'step'"),
+        ("objective=hard", "objective.*'hard'"),
+        ("architecture=resnet19", "architecture.*'resnet19'"),
+        ("teacher=teacher-resnet18-cifar10", "teacher-resnet18-cifar10"),
+        ("objective=soft", "'soft'.*teacher ''"),
+        ("distillation_token=true", "resnet18"),
         # What was planned about the runs is not for the command line.
-        ("seeds=1", "'seeds=1'"),
-        ("baseline=x", "'baseline=x'"),
+        ("seeds=1", "'seeds'"),
+        ("baseline=x", "'baseline'"),
     ],
 )
-def test_bad_settings(setting, message):
-    with pytest.raises(ValueError, match=message):
+def test_bad_settings(setting, named):
+    with pytest.raises(ValueError, match=named) as caught:
         change(TEACHER, [setting])
+    # One line, and no word about the library that checks.
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
 
 
-def test_the_token_objective_needs_a_token():
-    with pytest.raises(ValueError, match="distillation_token=true"):
-        check(replace(SOFT, objective="token"))
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        (SOFT, {"objective": "token"}),
+        (SCRATCH, {"objective": "mutual"}),
+        (SCRATCH, {"objective": "mutual-ensemble"}),
+        (SCRATCH, {"cohort": 2}),
+        (SOFT, {"objective": "mutual", "cohort": 2}),
+        (SOFT, {"objective": "virtual"}),
+        (SOFT, {"objective": "doubled"}),
+        (SCRATCH, {"objective": "permuted"}),
+        (SCRATCH, {"objective": "virtual", "temperature": 0.0}),
+        (SOFT, {"distillation_token": True}),
+        (SOFT, {"objective": "argmax", "distillation_token": True}),
+        (SOFT, {"temperature": 0.0}),
+        # Whoever learns from blends learns from the teacher alone.
+        (SOFT, {"mixup": True}),
+        (TEACHER, {"mixup": True}),
+        (
+            SOFT,
+            {"mixup": True, "teacher_weight": 1.0, "objective": "permuted"},
+        ),
+        (TEACHER, {"teacher_weights": "mine.safetensors"}),
+    ],
+)
+def test_fields_that_contradict_each_other(recipe, changes):
+    with pytest.raises(ValueError):
+        replace(recipe, **changes)
 
 
-@pytest.mark.parametrize("objective", ["mutual", "mutual-ensemble"])
-def test_peers_need_one_another(objective):
-    check(replace(SCRATCH, objective=objective, cohort=2))
-    for recipe in (
-        replace(SCRATCH, objective=objective),
-        replace(SCRATCH, cohort=2),
-    ):
-        with pytest.raises(ValueError, match="does not go with cohort="):
-            check(recipe)
-    with pytest.raises(ValueError, match="does not go with teacher"):
-        check(replace(SOFT, objective=objective, cohort=2))
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        (SCRATCH, {"objective": "mutual", "cohort": 2}),
+        (SCRATCH, {"objective": "mutual-ensemble", "cohort": 3}),
+        (SCRATCH, {"objective": "virtual", "teacher_weight": 0.5}),
+        (SCRATCH, {"objective": "doubled"}),
+        (SOFT, {"objective": "permuted"}),
+        (SOFT, {"objective": "smoothing"}),
+        # Whoever does not use it does not mind.
+        (SOFT, {"objective": "argmax", "temperature": 0.0}),
+        (SOFT, {"mixup": True, "teacher_weight": 1.0}),
+        (SOFT, {"teacher": "mine:model", "teacher_pixels": "half"}),
+    ],
+)
+def test_fields_that_go_together(recipe, changes):
+    assert digest(replace(recipe, **changes)) != digest(recipe)
 
 
-def test_a_virtual_teacher_is_no_recipe():
-    check(replace(SCRATCH, objective="virtual", teacher_weight=0.5))
-    with pytest.raises(ValueError, match="does not go with teacher"):
-        check(replace(SOFT, objective="virtual"))
-    with pytest.raises(ValueError, match="temperature must be above 0"):
-        check(replace(SCRATCH, objective="virtual", temperature=0.0))
+def test_a_recipe_is_like_another_but_for_what_it_says(tmp_path):
+    path = tmp_path / "recipes.toml"
+    path.write_text(
+        """
+wanted = [["first"], ["second"]]
 
+[first.laptop]
+dataset = "digits"
+architecture = "vit"
+width = 8
+epochs = 3
+batch_size = 10
+learning_rate = 0.1
+learning_rates = [0.1, 0.2]
 
-@pytest.mark.parametrize("objective", ["soft", "argmax"])
-def test_an_objective_for_one_head_refuses_two(objective):
-    with pytest.raises(ValueError, match=f"{objective}.*token=false"):
-        check(replace(SOFT, objective=objective, distillation_token=True))
-
-
-def test_soft_targets_need_a_temperature():
-    with pytest.raises(ValueError, match="temperature must be above 0"):
-        check(replace(SOFT, temperature=0.0))
-    # Whoever does not use it does not mind.
-    check(replace(SOFT, objective="argmax", temperature=0.0))
-
-
-def test_whoever_learns_from_blends_learns_from_the_teacher_alone():
-    check(replace(SOFT, mixup=True, teacher_weight=1.0))
-    virtual = replace(SCRATCH, objective="virtual", teacher_weight=1.0)
-    for recipe in (SOFT, TEACHER, virtual):
-        with pytest.raises(ValueError, match="mixup=true needs"):
-            check(replace(recipe, mixup=True))
+[second.laptop]
+like = "first laptop"
+epochs = 4
+""",
+        "utf-8",
+    )
+    recipes, wanted = read_recipes(path)
+    first, second = recipes["first"]["laptop"], recipes["second"]["laptop"]
+    assert replace(first, epochs=4) == second and first != second
+    assert first.learning_rates == (0.1, 0.2)
+    assert wanted == [("first",), ("second",)]
+    path.write_text(path.read_text("utf-8").replace("epochs = 4", "epoch = 4"))
+    with pytest.raises((TypeError, ValueError)):
+        read_recipes(path)
 
 
 def test_the_digest_stands_for_what_is_scientific():

@@ -13,12 +13,11 @@ import warm
 
 from labkd import records
 from labkd.lab import plans, recorder, store
-from labkd.lab.arms import find
 from labkd.lab.cli import PAUSED, main
 from labkd.lab.launching import Run
 from labkd.lab.plans import TRIAL_SEED, Job
+from labkd.lab.recipes import change, find
 from labkd.lab.recorder import record
-from labkd.lab.settings import change
 
 TEACHER = "teacher-resnet18-digits"
 SCRATCH = "scratch-vit-digits"

@@ -11,9 +11,8 @@ from safetensors.torch import load_file
 
 from labkd import records
 from labkd.lab import store
-from labkd.lab.arms import find
 from labkd.lab.outcomes import evaluate
-from labkd.lab.recipes import PLAN
+from labkd.lab.recipes import PLAN, find
 
 SHIPPED = records.read_all()
 EXAMPLE = {

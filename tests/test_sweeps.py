@@ -8,9 +8,8 @@ from accelerate import Accelerator
 
 from labkd import records
 from labkd.lab import launching, store, sweeps
-from labkd.lab.arms import RECIPES, find
 from labkd.lab.building import some_of, split_of
-from labkd.lab.recipes import digest
+from labkd.lab.recipes import RECIPES, digest, find
 from labkd.pixels import Normalise
 from labkd.views import Bank
 

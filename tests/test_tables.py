@@ -11,7 +11,7 @@ import sweeps_table
 from labkd import records, verdicts
 from labkd.inference import paired_difference
 from labkd.lab import benchmark, sweeps
-from labkd.lab.arms import RECIPES, find
+from labkd.lab.recipes import RECIPES, find
 from labkd.views import every_view
 
 EPOCHS = sweeps.points("epochs", "laptop", RECIPES)

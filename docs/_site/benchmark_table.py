@@ -5,7 +5,7 @@ import math
 from records_table import rows
 
 from labkd.files import read_json
-from labkd.lab.arms import find
+from labkd.lab.recipes import find
 from labkd.records import RESULTS
 
 SIZES = ("laptop", "full")

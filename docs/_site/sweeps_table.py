@@ -8,7 +8,7 @@ from records_table import rows, teacher_percent, verdict_on
 
 from labkd import comparisons, records, verdicts
 from labkd.lab import sweeps
-from labkd.lab.arms import RECIPES
+from labkd.lab.recipes import RECIPES
 
 MARKER = "<!-- sweeps -->"
 SIZES = ("laptop", "full")

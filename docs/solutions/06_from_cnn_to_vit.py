@@ -10,7 +10,7 @@ from torch import nn
 from labkd.data import load
 from labkd.inference import paired_difference
 from labkd.lab.building import optimizer_of
-from labkd.lab.settings import change
+from labkd.lab.recipes import change
 from labkd.lab.store import tuned
 from labkd.soft_targets import kl_divergence, soften
 from labkd.views import apply_views, draw_views, every_view

@@ -2,8 +2,7 @@
 
 import torch
 
-from labkd.lab.arms import find
-from labkd.lab.settings import change
+from labkd.lab.recipes import change, find
 
 P = torch.tensor([0.70, 0.25, 0.05], dtype=torch.float64)
 V = 1 - P.square().sum()

@@ -41,9 +41,9 @@ from pathlib import Path
 
 import torch
 
-from labkd.lab.arms import find
 from labkd.lab.building import build
 from labkd.lab.outcomes import circumstances
+from labkd.lab.recipes import find
 from labkd.lab.rounds import Bench, bare, customary, images_for, ours, resnet20
 from labkd.lab.teachers import live, recorded
 from labkd.pixels import Normalise, native_bfloat16

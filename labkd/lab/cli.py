@@ -20,8 +20,7 @@ from pathlib import Path
 from labkd import records
 from labkd.files import one_line, out_of_memory
 from labkd.lab import store, voices
-from labkd.lab.arms import RECIPES, SIZES
-from labkd.lab.settings import change
+from labkd.lab.recipes import RECIPES, SIZES, change
 
 # EX_TEMPFAIL of sysexits.h: try again later.
 PAUSED = 75

@@ -34,9 +34,9 @@ from labkd.costs import (
     peak_memory,
     weight,
 )
-from labkd.lab.arms import find
 from labkd.lab.building import build
 from labkd.lab.outcomes import circumstances
+from labkd.lab.recipes import find
 from labkd.lab.store import write_whole
 from labkd.pixels import native_bfloat16
 from labkd.records import RESULTS

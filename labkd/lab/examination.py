@@ -18,13 +18,16 @@ from labkd.lab import teacher_answers, teacher_skill
 from labkd.lab.building import split_of
 from labkd.lab.own_pixels import Renormalised, normalisation
 from labkd.lab.own_teacher import in_a_line, make
-from labkd.lab.recipes import PIXELS, Recipe
+from labkd.lab.recipes import Recipe
 from labkd.pixels import Normalise, predict
 from labkd.sources import ImageSet
 from labkd.views import Bank, look_up
 
 # Of the validation images, at most; and of these, one by one.
 EXAMINED, ALONE = 1_000, 8
+
+# How pixels may be normalised for a teacher of one's own.
+PIXELS = ("student", "imagenet", "unit", "half")
 
 
 def bring(

@@ -16,9 +16,8 @@ from pathlib import Path
 from labkd import records
 from labkd.files import read_json
 from labkd.lab import store
-from labkd.lab.arms import RECIPES, WANTED
 from labkd.lab.launching import Run
-from labkd.lab.recipes import Recipe
+from labkd.lab.recipes import RECIPES, WANTED, Recipe
 
 # Not one of the seeds that are recorded.
 TRIAL_SEED = 100

@@ -2,34 +2,50 @@ r"""
 # Recipes
 
 A recipe is everything about a run that could change its result, except the
-seed: data, model, budget, optimizer, and what the student learns from. It is
-frozen. What was decided before the first run stands in it too: how many
-seeds, from which learning rates, against which other recipe. The recipes of
-the course are in `arms`, and `--set` changes
-one of their settings; records hold the recipe they
-were made with, and a test compares the two.
+seed: data, model, budget, optimizer, and what the student learns from. What
+was decided before the first run stands in it too: how many seeds, from which
+settings, against which other recipe. Those of the course are in
+`recipes.toml`, by name, `METHOD-STUDENT_from_TEACHER-DATASET`, and size:
+`laptop` for minutes of two CPU cores, `overnight` for hours of them, on all
+training images, and `full` for one large GPU.
 """
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+import tomllib
+from dataclasses import fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Literal
 
-# Objectives that ask a teacher, and those that need none.
-# `permuted` and `smoothing` are controls of `soft`, see `controls`.
+from pydantic import ConfigDict, Field, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+SIZES = ("laptop", "overnight", "full")
+# Objectives that ask a teacher. `permuted` and `smoothing` are controls of
+# `soft`, see `controls`.
 SOFT = ("soft", "permuted", "smoothing")
 TAUGHT = (*SOFT, "argmax", "token")
 MUTUAL = ("mutual", "mutual-ensemble")
-OBJECTIVES = ("cross-entropy", "doubled", *TAUGHT, *MUTUAL, "virtual")
-# How pixels may be normalised for a teacher of one's own.
-PIXELS = ("student", "imagenet", "unit", "half")
 # What was planned about the runs, and changes none of them.
 PLAN = (
     *("learning_rates", "temperatures", "loss_weights", "trial_epochs"),
     *("trial_seeds", "tuned_as", "seeds", "baseline"),
 )
 
+# Beyond these, products of some are no longer the machine's integers.
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Optional = Annotated[int, Field(ge=0, le=10**9)]
+Size = Annotated[int, Field(ge=1, le=10**4)]
+Pixels = Annotated[int, Field(ge=0, le=10**4)]
+Amount = Annotated[float, Field(ge=0, le=10**9)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
-@dataclass(frozen=True, kw_only=True)
+
+STRICT = ConfigDict(allow_inf_nan=False, extra="forbid")
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Recipe:
     r"""
     What is trained, on what, for how long, against what.
@@ -55,7 +71,7 @@ class Recipe:
     * `momentum`: of SGD, in 0 .. 1
     * `weight_decay`: under AdamW of weights alone, not of biases and tokens
     * `clip_norm`: the largest norm of a gradient; 0 for any
-    * `objective`: one of `OBJECTIVES`
+    * `objective`: what the student learns from
     * `teacher`: the recipe of the teacher, `module:callable` for one of
       your own, or nothing
     * `teacher_weights`, `teacher_pixels`: of your own one, as
@@ -75,49 +91,143 @@ class Recipe:
     * `seeds`: how many runs are recorded, paired across recipes by seed
     * `baseline`: the recipe that this one is compared with, by the paired
       difference of test accuracies and its 95 % interval
+
+    Raises `ValueError` for values out of range and for fields that contradict
+    each other, such as an objective that asks a teacher without one.
     """
 
     dataset: str
-    architecture: str
-    width: int
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float = 0.9
-    weight_decay: float = 5e-4
-    padding: int = 4
-    training_images: int = 0
-    views: int = 0
-    image_size: int = 0
-    repeats: int = 1
-    patch_size: int = 4
-    depth: int = 6
-    heads: int = 4
-    mlp_ratio: float = 4.0
+    architecture: Literal[
+        "resnet18", "resnet34", "resnet50", "vit", "large_cnn", "small_cnn"
+    ]
+    width: Size
+    epochs: Count
+    batch_size: Count
+    learning_rate: Amount
+    momentum: Share = 0.9
+    weight_decay: Amount = 5e-4
+    padding: Pixels = 4
+    training_images: Optional = 0
+    views: Pixels = 0
+    image_size: Optional = 0
+    repeats: Size = 1
+    patch_size: Size = 4
+    depth: Size = 6
+    heads: Size = 4
+    mlp_ratio: Annotated[float, Field(ge=0, le=10**4)] = 4.0
     distillation_token: bool = False
-    drop_path: float = 0.0
-    shrink: int = 1
-    cohort: int = 1
-    optimizer: str = "sgd"
-    annealing: str = "linear"
-    clip_norm: float = 0.0
-    objective: str = "cross-entropy"
+    drop_path: Share = 0.0
+    shrink: Size = 1
+    cohort: Size = 1
+    optimizer: Literal["sgd", "adamw"] = "sgd"
+    annealing: Literal["linear", "cos"] = "linear"
+    clip_norm: Amount = 0.0
+    objective: Literal[
+        "cross-entropy",
+        "doubled",
+        "soft",
+        "permuted",
+        "smoothing",
+        "argmax",
+        "token",
+        "mutual",
+        "mutual-ensemble",
+        "virtual",
+    ] = "cross-entropy"
     teacher: str = ""
     teacher_weights: str = ""
-    teacher_pixels: str = "student"
-    temperature: float = 1.0
-    teacher_weight: float = 0.0
-    correct_probability: float = 0.9
+    teacher_pixels: Literal["student", "imagenet", "unit", "half"] = "student"
+    temperature: Amount = 1.0
+    teacher_weight: Share = 0.0
+    correct_probability: Share = 0.9
     smooth_teacher: bool = False
     mixup: bool = False
     learning_rates: tuple[float, ...] = ()
     temperatures: tuple[float, ...] = ()
     loss_weights: tuple[float, ...] = ()
-    trial_epochs: int = 0
-    trial_seeds: int = 1
+    trial_epochs: Optional = 0
+    trial_seeds: Count = 1
     tuned_as: str = ""
-    seeds: int = 1
+    seeds: Count = 1
     baseline: str = ""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> "Recipe":
+        for problem in _contradictions(self):
+            raise ValueError(problem)
+        return self
+
+
+def _contradictions(recipe: Recipe):
+    objective, teacher = recipe.objective, recipe.teacher
+    own = recipe.teacher_weights or recipe.teacher_pixels != "student"
+    if own and ":" not in teacher:
+        yield (
+            "teacher_weights and teacher_pixels are for a teacher of your "
+            f"own, module:callable, got teacher {teacher!r}"
+        )
+    if (objective in TAUGHT) != bool(teacher):
+        yield f"objective {objective!r} does not go with teacher {teacher!r}"
+    if recipe.distillation_token and recipe.architecture != "vit":
+        yield f"{recipe.architecture} has no distillation token"
+    if objective == "token" and not recipe.distillation_token:
+        yield "objective 'token' needs distillation_token=true"
+    one_head = objective not in ("token", "cross-entropy", "doubled")
+    if one_head and recipe.distillation_token:
+        yield f"objective {objective!r} needs distillation_token=false"
+    if (objective in MUTUAL) != (recipe.cohort > 1):
+        yield (
+            f"objective {objective!r} does not go with cohort={recipe.cohort}"
+        )
+    if objective in (*SOFT, "virtual") and not recipe.temperature:
+        yield "temperature must be above 0, got 0.0"
+    # They change a table, and the views of a blend cannot be counted.
+    if recipe.mixup and objective in SOFT[1:]:
+        yield f"objective {objective!r} needs mixup=false"
+    # The labels of a blend are nobody's: only a teacher can be asked.
+    if recipe.mixup and (not teacher or recipe.teacher_weight < 1):
+        yield (
+            "mixup=true needs a teacher and teacher_weight=1, got teacher "
+            f"{teacher!r} and teacher_weight={recipe.teacher_weight}"
+        )
+
+
+def change(recipe: Recipe, settings: list[str]) -> Recipe:
+    r"""
+    A recipe with some fields set anew.
+
+    * `settings`: strings `key=value`, such as `epochs=2`
+
+    Raises `ValueError` for a key that cannot be set, with the nearest that
+    can, and for a value that does not fit.
+    """
+    keys = [f.name for f in fields(recipe) if f.name not in PLAN]
+    changes = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if key not in keys:
+            near = get_close_matches(key, keys, n=3, cutoff=0.0)
+            raise ValueError(
+                f"no setting {key!r}; the nearest are: {', '.join(near)}"
+            )
+        if not equals:
+            raise ValueError(f"expected {key}=value, got {setting!r}")
+        changes[key] = value
+    try:
+        return replace(recipe, **changes)
+    except ValidationError as error:
+        raise ValueError(_in_words(error)) from None
+
+
+def _in_words(error: ValidationError) -> str:
+    # Without the library's own lines about itself.
+    lines = []
+    for each in error.errors():
+        message = each["msg"].removeprefix("Value error, ")
+        where = ".".join(map(str, each["loc"]))
+        given = f"{where}: {message}, got {each['input']!r}"
+        lines.append(given if where else message)
+    return "; ".join(lines)
 
 
 def digest(recipe: Recipe) -> str:
@@ -139,3 +249,46 @@ def essentials(recipe: Recipe) -> dict:
         if getattr(recipe, field.name) != field.default
         and field.name not in PLAN
     }
+
+
+def read_recipes(path: Path) -> tuple[dict[str, dict[str, Recipe]], list]:
+    r"""
+    The recipes of a TOML file by name and size, and their order of recording.
+
+    `like = "NAME SIZE"` begins with the fields of another recipe, which
+    stands further up.
+    """
+    kept = tomllib.loads(path.read_text("utf-8"))
+    wanted, recipes = kept.pop("wanted"), {}
+    for name, sizes in kept.items():
+        recipes[name] = {}
+        for size, own in sizes.items():
+            like = own.pop("like", "")
+            if not like:
+                recipes[name][size] = Recipe(**own)
+                continue
+            other, its_size = like.split()
+            recipes[name][size] = replace(recipes[other][its_size], **own)
+    return recipes, [tuple(group) for group in wanted]
+
+
+RECIPES, WANTED = read_recipes(Path(__file__).with_name("recipes.toml"))
+
+
+def find(name: str, size: str) -> Recipe:
+    r"""
+    The recipe of a name at a size.
+
+    Raises `ValueError` for a name or a size that does not exist.
+    """
+    if name not in RECIPES:
+        near = get_close_matches(name, RECIPES, n=3, cutoff=0.0)
+        raise ValueError(
+            f"no recipe {name!r}; the nearest are: {', '.join(near)} "
+            "(python -m labkd list names all)"
+        )
+    if size not in RECIPES[name]:
+        raise ValueError(
+            f"{name} has no size {size!r}; it has: {', '.join(RECIPES[name])}"
+        )
+    return RECIPES[name][size]

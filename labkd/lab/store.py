@@ -13,8 +13,7 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 from labkd.files import read_json, reading, whole
-from labkd.lab.arms import RECIPES, find
-from labkd.lab.recipes import Recipe
+from labkd.lab.recipes import RECIPES, Recipe, find
 from labkd.records import DAMAGED, RESULTS, check, path_of
 
 # What a grid may choose.

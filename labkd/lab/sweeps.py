@@ -16,7 +16,7 @@ A student with labels alone stands at every point of the first two axes. Each
 arm keeps the learning rate that its grid chose where the axes meet.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labkd.lab.recipes import Recipe
 
@@ -40,39 +40,6 @@ STUDENTS = {
         ),
     },
 }
-# What changes, of both arms. Along the first axis, images times repeats times
-# epochs stay the same.
-# In the order of recording: where the laptop's axes cross comes first.
-BUDGETS = {
-    "vit_half_epochs": {"laptop": {"epochs": 10}, "full": {"epochs": 30}},
-    "vit_1000": {
-        "laptop": {"training_images": 1_000, "repeats": 10, "epochs": 10},
-        "full": {"training_images": 1_000, "repeats": 45},
-    },
-    "vit_quarter_epochs": {"laptop": {"epochs": 5}},
-    "vit_2500": {
-        "laptop": {"training_images": 2_500, "repeats": 4, "epochs": 10}
-    },
-    "vit_5000": {"full": {"training_images": 5_000, "repeats": 9}},
-    "vit_10000": {
-        "full": {"training_images": 10_000, "repeats": 9, "epochs": 30}
-    },
-    "vit_double_epochs": {"full": {"epochs": 120}},
-    "vit_fivefold_epochs": {"full": {"epochs": 300}},
-}
-# Around T = 3 and a weight of 0.9, one of them at a time. Where these two axes
-# meet is run again with them: a teacher that was trained anew, on another
-# machine, is not the same to the last bit, and an axis has one.
-SOFTNESS = {
-    "soft_t1": {"temperature": 1.0},
-    "soft_t2": {"temperature": 2.0},
-    "soft_t3": {"temperature": 3.0},
-    "soft_t6": {"temperature": 6.0},
-    "soft_t12": {"temperature": 12.0},
-    "soft_w30": {"teacher_weight": 0.3},
-    "soft_w60": {"teacher_weight": 0.6},
-    "soft_w100": {"teacher_weight": 1.0},
-}
 # A laptop turns these two at half the length as well.
 TURNED = {"laptop": "vit_half_epochs", "full": "vit"}
 TURNS = {
@@ -93,33 +60,6 @@ class Point:
     value: float
     soft: str
     scratch: str
-
-
-def recipes(
-    scratch: dict[str, Recipe], soft: dict[str, Recipe]
-) -> dict[str, dict[str, Recipe]]:
-    r"""
-    The recipes away from where the axes meet, by name and size.
-
-    * `scratch`, `soft`: the two arms where they meet, by size
-    """
-    found = {}
-    for student, sizes in BUDGETS.items():
-        alone, taught = f"scratch-{student}-cifar10", _soft("soft", student)
-        for size, budget in sizes.items():
-            found.setdefault(alone, {})[size] = _away(
-                scratch[size], SCRATCH, **budget
-            )
-            found.setdefault(taught, {})[size] = _away(
-                soft[size], SOFT, **budget, baseline=alone
-            )
-    for method, changed in SOFTNESS.items():
-        for size, student in TURNED.items():
-            name = _soft(method, student)
-            middle = {SOFT: soft, **found}[_soft("soft", student)][size]
-            # To choose between them is what validation images are for.
-            found[name] = {size: _away(middle, SOFT, **changed, seeds=3)}
-    return found
 
 
 def points(
@@ -146,22 +86,5 @@ def points(
     ]
 
 
-def wanted() -> list[tuple[str, ...]]:
-    r"""The names of the recipes in groups that are recorded together."""
-    pairs = [
-        (f"scratch-{student}-cifar10", _soft("soft", student))
-        for student in BUDGETS
-    ]
-    turned = [
-        tuple(_soft(method, student) for method in SOFTNESS)
-        for student in TURNED.values()
-    ]
-    return [*pairs, *turned]
-
-
 def _soft(method: str, student: str) -> str:
     return f"{method}-{student}_from_resnet18-cifar10"
-
-
-def _away(recipe: Recipe, met: str, **changed: object) -> Recipe:
-    return replace(recipe, learning_rates=(), tuned_as=met, **changed)

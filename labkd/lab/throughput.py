@@ -19,8 +19,8 @@ from accelerate import Accelerator
 
 from labkd.archives import CIFAR10_CLASSES
 from labkd.lab import engine
-from labkd.lab.arms import find
 from labkd.lab.building import bank_of, build, objective_of, optimizer_of
+from labkd.lab.recipes import find
 from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
 from labkd.sources import ImageSet

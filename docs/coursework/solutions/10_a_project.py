@@ -12,8 +12,7 @@ from scipy.stats import nct, t
 
 from labkd import records
 from labkd.comparisons import arms
-from labkd.lab.arms import find
-from labkd.lab.settings import change
+from labkd.lab.recipes import change, find
 
 HERE = Path(__file__).parents[1]
 SHEET = (HERE / "10_a_project.md").read_text("utf-8")
