@@ -21,8 +21,8 @@ def folder(tmp_path, monkeypatch):
     [
         (["run", "nothing"], "no recipe 'nothing'"),
         (["run", NAME, "--seed", "-1"], "at least 0, got -1"),
-        (["run", NAME, "--set", "epochs=x"], "type int, got 'x'"),
-        (["run", NAME, "--set", "seeds=2"], "'seeds=2'"),
+        (["run", NAME, "--set", "epochs=x"], "epochs: "),
+        (["run", NAME, "--set", "seeds=2"], "'seeds'"),
         (["run", NAME, "--set", "dataset=gone"], "no data set 'gone'"),
         (["run", DIGITS, "--set", "training_images=5"], "5 training images"),
         (["run", NAME, "--minutes", "-1"], "at least 0, got -1"),

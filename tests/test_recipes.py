@@ -153,7 +153,7 @@ def test_the_digest_stands_for_what_is_scientific():
     others = [
         replace(SOFT, learning_rate=0.5),
         replace(SOFT, temperature=9.0),
-        replace(SOFT, mixup=True),
+        replace(SOFT, mixup=True, teacher_weight=1.0),
         TEACHER,
     ]
     assert len({digest(SOFT), *map(digest, others)}) == 1 + len(others)
