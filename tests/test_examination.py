@@ -11,6 +11,7 @@ from torch import nn
 
 from labkd.lab import examination
 from labkd.lab.examination import (
+    PIXELS,
     bring,
     check_table,
     fingerprints,
@@ -19,7 +20,7 @@ from labkd.lab.examination import (
 )
 from labkd.lab.own_pixels import normalisation
 from labkd.lab.own_teacher import make
-from labkd.lab.recipes import PIXELS, find
+from labkd.lab.recipes import find
 from labkd.pixels import Normalise, predict
 from labkd.sources import ImageSet
 from labkd.views import Bank, build_table
