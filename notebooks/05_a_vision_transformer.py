@@ -51,8 +51,8 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.testing import assert_close
 
 from labkd import figures, vit
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()
@@ -410,7 +410,7 @@ for arm in (True, False):
     scores[arm] = [percent_right(run, *test) for run in students[arm]]
     mean, spread = statistics.mean(scores[arm]), statistics.stdev(scores[arm])
     name = "with positions" if arm else "without"
-    print(f"{name:14}  {mean:.1f} ± {spread:.1f} %  (learning rate {best:g})")
+    print(f"{name:14} {mean:.1f} ± {spread:.1f} % (deviation), rate {best:g}")
 gain = paired_difference(scores[True], scores[False])
 print(f"difference in points: {gain}")
 assert gain.found and gain.mean > 0 and min(scores[False]) > 30

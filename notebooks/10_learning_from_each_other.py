@@ -51,8 +51,8 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from labkd import figures, mutual_learning, records
 from labkd.calibration import expected_calibration_error
-from labkd.comparisons import paired_difference
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.pixels import Normalise
 
 # %config InlineBackend.figure_format = "retina"
@@ -364,8 +364,8 @@ for arm, (lesson, frozen) in arms.items():
     best[arm] = max(rates, key=held.get)
     chosen = right[arm, best[arm]]
     print(f"{arm:12} rate {best[arm]:<4g}", end="  ")
-    print(f"{chosen.mean():.1f} ± {chosen.std():.1f} %")
-    if not frozen:
+    print(f"{chosen.mean():.1f} ± {chosen.std():.1f} % (deviation)")
+    if arm == "DML":  # KD has a teacher no better than its students
         first = right["alone", best["alone"]].tolist()
         print(f"   over alone: {paired_difference(chosen.tolist(), first)}")
 
@@ -418,7 +418,7 @@ for key in kept:
     theirs = right["alone", key[1]].tolist()
     ratios[key] = spread_ratio(scores.tolist(), theirs)
     print(f"{key[0]:12} {key[1]:<4g} {scores.mean():5.1f} ±", end=" ")
-    print(f"{scores.std():4.1f} %, {failed[key]:2} failed, rise", end=" ")
+    print(f"{scores.std():4.1f} dev., {failed[key]:2} failed, rise", end=" ")
     print(f"{rise[key].mean():.1f}, variance x {ratios[key][0]:.1f}", end=" ")
     print("({:.1f} to {:.1f})".format(*ratios[key][1:]))
 assert failed["alone, epoch", 0.1] < failed["DML, epoch", 0.1]
@@ -494,7 +494,7 @@ def compare(name, measure, rate=None):
     dml, alone = (torch.as_tensor(measure(run)) for run in runs)
     gap = paired_difference(dml.tolist(), alone.tolist())
     print(f"{name:22} DML {dml.mean():.2f}, alone {alone.mean():.2f}", end="")
-    print(f", difference {gap.mean:+.2f} ± {gap.half_width:.2f}")
+    print(f", 95 % interval {gap.low:+.2f} to {gap.high:+.2f}")
     return gap.found * gap.mean, dml.mean(), alone.mean()
 
 
@@ -514,17 +514,17 @@ assert one[0] == two[0] == 0  # no difference found
 #
 # Recorded runs of a narrow ResNet-18 on 3,000 images. **DML** has two
 # students and $w = \frac12$, **heavy** $w = 0.8$, **three** three students;
-# **DML$_e$** is the other reading of the same method, with three. **KD** has
-# a ResNet-50, trained on the same images for ten epochs, **KD, later** one of
-# forty, added when the first had turned out no better than its students. Five
-# paired seeds. What counts of a cohort is the first student: it has the
+# **DML$_e$** is the other reading of the same method, with three. By design
+# nobody here knows more than the student, and none of these arms needs a
+# stronger teacher. (A ResNet-50 was recorded as one, and is no better than its
+# students: *not tested*, as [Results](../docs/results.md) has it.) Five paired
+# seeds. What counts of a cohort is the first student: it has the
 # initial weights of **scratch**, over which the picture shows the gains. For
 # the ECE, less is better.
 
 # %%
-recipes = {"scratch": "scratch-resnet18", "KD": "soft-resnet18_from_resnet50"}
-recipes |= {"KD, later": "soft-resnet18_from_resnet50_long"}
-recipes |= {"DML": "mutual-resnet18", "heavy": "mutual_heavy-resnet18"}
+recipes = {"scratch": "scratch-resnet18", "DML": "mutual-resnet18"}
+recipes |= {"heavy": "mutual_heavy-resnet18"}
 recipes |= {"three": "mutual_three-resnet18"}
 recipes |= {"DML_e": "mutual_ensemble-resnet18"}
 scores, rates = {}, {}
@@ -538,15 +538,15 @@ for arm, name in recipes.items():
     base = scores["scratch", "accuracy"].tolist()
     ratio, low, high = spread_ratio(accuracy.tolist(), base)
     rates[arm] = runs[0]["config"]["learning_rate"]
-    print(f"{arm:9} {accuracy.mean():.1f} ± {accuracy.std():.1f} %, ", end="")
+    print(f"{arm:9} {accuracy.mean():.1f} %, ", end="")
+    print(f"deviation {accuracy.std():.1f}, ", end="")
     print(f"ECE {ece.mean():.1f}, variance x {ratio:.1f}", end=" ")
     print(f"({low:.1f} to {high:.1f})")
     assert low < 1 < high and high / ratio > 9  # none is found larger
 
-# %% fig_alt="Differences to labels alone on Fashion-MNIST, for KD with two teachers and four forms of mutual learning: seeds, mean, interval. Left, accuracy: KD and heavy are worse, KD with the later teacher a little better, the others hold zero. Right, ECE: cohorts of weight one half are better, KD worse."
-lower = {("KD", "accuracy"), ("heavy", "accuracy")}
-lower |= {(arm, "ece") for arm in ("DML", "three", "DML_e")}
-higher = {("KD, later", "accuracy"), ("KD", "ece"), ("KD, later", "ece")}
+# %% fig_alt="Differences to labels alone on Fashion-MNIST, for four forms of mutual learning: seeds, mean, interval. Left, accuracy: heavy is worse, the others contain zero. Right, ECE: cohorts of weight one half are better."
+lower = {(arm, "ece") for arm in ("DML", "three", "DML_e")}
+lower |= {("heavy", "accuracy")}
 row = plt.subplots(1, 2, figsize=(4.6, 2.6), sharey=True)[1]
 shown = list(recipes)[:0:-1]
 for axes, score in zip(row, ("accuracy", "ece"), strict=True):
@@ -558,10 +558,10 @@ for axes, score in zip(row, ("accuracy", "ece"), strict=True):
         look = {"fmt": "o", "capsize": 4, "color": figures.CORRECT}
         axes.errorbar(gain.mean, place + 0.2, xerr=gain.half_width, **look)
         print(f"{arm} over scratch, {score}: {gain}")
-        assert (gain.found and gain.mean < 0) == ((arm, score) in lower)
-        assert (gain.found and gain.mean > 0) == ((arm, score) in higher)
+        assert gain.found == ((arm, score) in lower)
+        assert gain.mean < 0 or not gain.found
         assert arm != "heavy" or score == "ece" or (dots < 0).all()
-    axes.set(yticks=range(6), yticklabels=shown)
+    axes.set(yticks=range(4), yticklabels=shown)
     axes.set_xlabel("points of " + score.replace("ece", "ECE"))
 plt.show()
 
@@ -585,9 +585,7 @@ assert (two, three) == (2 * one, 3 * one)
 # In accuracy **no difference found** for DML, with two students or three. In
 # calibration there is one: at $w = \frac12$ its ECE is lower than scratch's.
 # The entropy that cost calibration on the digits pays here, where scratch is
-# surer than it is right (asserted of its first run). KD is what its teacher
-# is: behind scratch with the first, a little ahead with the later one, with a
-# worse ECE from both.
+# surer than it is right (asserted of its first run).
 #
 # **Two variations.** A third student changes nothing that five seeds can
 # find. At $w = 0.8$ every seed ends behind. **three** and **DML$_e$** have the

@@ -49,9 +49,9 @@ from torch import nn
 from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
-from labkd import cross_quality, figures, records, soft_targets
-from labkd.comparisons import paired_difference
+from labkd import cross_quality, figures, records, soft_targets, verdicts
 from labkd.data import load
+from labkd.inference import paired_difference
 from labkd.lab.building import build
 from labkd.lab.recipes import find
 from labkd.pixels import Normalise
@@ -421,7 +421,7 @@ for (arm, f), (v, w) in told.items():
     best = max(rates, key=tried.get)
     right = percent_right(students_of(f, v, w, best, range(10)), test)
     print(f"{8 // f} x {8 // f}  {arm:12}", end="")
-    print(f"{right.mean():.1f} ± {right.std():.1f} %")
+    print(f"{right.mean():.1f} ± {right.std():.1f} % (deviation)")
     scores[arm, f] = right.tolist()
 
 
@@ -436,10 +436,9 @@ for f, own in teachers.items():
     blind = percent_right(lambda x, f=f: teachers[1](F.avg_pool2d(x, f)), test)
     able = percent_right(own, test)
     print(f"teachers at {8 // f}: whole {blind:.1f} %, same view {able:.1f} %")
-    assert f == 1 or blind < able - 20
+    assert f == 1 or blind < min(able - 20, *scores["labels", f])
 for first, second, signs in (
     ("whole", "labels", {1: 1, 2: 1, 4: 0}),
-    ("wrong order", "labels", {2: -1, 4: -1}),
     ("same view", "labels", {2: 1, 4: 1}),
     ("same view", "whole", {2: 0, 4: 1}),
 ):
@@ -450,9 +449,9 @@ for first, second, signs in (
 # %% [markdown]
 # ### How to read it
 #
-# **The wrong order** is worse than no teacher, at both sizes. This teacher
-# never learned from shrunken images, and falls more than twenty points behind
-# one that did. It has to see what it was *trained* on.
+# **The wrong order** leaves no teacher worth the name, at both sizes. It never
+# learned from shrunken images, and asked about them it is right less often
+# than its own students. It has to see what it was *trained* on.
 #
 # **Prediction 1.** At 8 x 8 and 4 x 4 the whole-image teacher helps. At
 # 2 x 2, where help is needed most, **no difference found**.
@@ -478,7 +477,8 @@ for first, second, signs in (
 # 14 and 7 pixels, on labels alone and with soft labels ($T = 4$, $w = 0.9$),
 # each tuned on one grid, five seeds. The teacher, a ResNet-50, learned from
 # the same 3,000 *whole* images: no label is added. The picture has mean and
-# standard deviation; the line is the teacher.
+# standard deviation; the line is the teacher. Soft labels are drawn where that
+# teacher is better than its students.
 
 
 # %%
@@ -503,15 +503,30 @@ taught = 100 * teacher["test"]["accuracy"]
 print(f"teacher {taught:.1f} %, students on labels {right.numpy().round(1)}")
 assert right[0] > taught > right[1] > right[2]
 
-# %% fig_alt="Test accuracy on Fashion-MNIST against the multiply-adds of a prediction, on a logarithmic axis, for labels alone and for soft labels at 7, 14 and 28 pixels. Both rise with the pixels; soft labels are below labels at 28 pixels and beside them elsewhere. A dashed line is the teacher."
+# %%
+known, judged = records.read_all(), {}
+print(f"{records.data_of(teacher)}, {records.budget_of(soft[28][0])}")
+for side in work:
+    pair = (arm[side][0]["recipe"] for arm in (soft, alone))
+    judged[side] = verdicts.judge(known, *pair, "laptop")
+    print(f"{side} pixels, soft over labels: {judged[side]}")
+tested = [side for side in work if not judged[side].reason]
+assert tested == [7] and judged[7].words == "here: no difference found"
+for score in ("nll", "ece"):
+    pair = percent(soft[7], score), percent(alone[7], score)
+    assert told_apart(f"7 pixels, 100 x {score}", *pair) == 1
+pair = percent(alone[14]), percent(alone[28])
+assert told_apart("labels, 14 over 28 pixels", *pair) == -1
+
+# %% fig_alt="Test accuracy on Fashion-MNIST against the multiply-adds of a prediction, on a logarithmic axis: for labels alone at 7, 14 and 28 pixels it rises with the pixels; soft labels, at 7 pixels, lie beside them. A dashed line is the teacher."
 axes = plt.subplots(figsize=(3.6, 2.8))[1]
 axes.axhline(taught, color=figures.OTHER, linestyle="--", label="teacher")
-for name, arm, colour, aside in (
-    ("labels", alone, figures.STUDENT, 0.95),
-    ("soft labels", soft, figures.CORRECT, 1.05),
+for name, arm, colour, aside, sides in (
+    ("labels", alone, figures.STUDENT, 0.95, list(work)),
+    ("soft labels", soft, figures.CORRECT, 1.05, tested),
 ):
-    table = torch.tensor([percent(arm[side]) for side in work])
-    places = [aside * work[side] for side in work]
+    table = torch.tensor([percent(arm[side]) for side in sides])
+    places = [aside * work[side] for side in sides]
     look = {"fmt": "o-", "color": colour, "capsize": 4, "label": name}
     axes.errorbar(places, table.mean(1), table.std(1), **look)
 axes.set(xscale="log", xlabel="multiply-adds of a prediction")
@@ -524,62 +539,31 @@ plt.show()
 
 
 # %%
-gain = {}
-for side in work:
-    pair = percent(soft[side]), percent(alone[side])
-    gain[side] = [ours - theirs for ours, theirs in zip(*pair, strict=True)]
-    helped = told_apart(f"{side} pixels, soft over labels", *pair)
-    assert helped == (-1 if side == 28 else 0)
-    for score in ("nll", "ece"):
-        pair = percent(soft[side], score), percent(alone[side], score)
-        assert told_apart(f"    100 x {score}", *pair) == 1
-for less, more, sign in ((14, 28, 1), (7, 28, 1), (7, 14, 0)):
-    pair = gain[less], gain[more]
-    assert told_apart(f"gain at {less} over gain at {more}", *pair) == sign
-pair = percent(alone[14]), percent(alone[28])
-assert told_apart("labels, 14 over 28 pixels", *pair) == -1
-
-# %%
 cohort = five("mutual-resnet18_half")
 second = [100 * run["heads"]["student 1"]["accuracy"] for run in cohort]
-for name, peer, signs in (
-    ("first", percent(cohort), (0, 0)),
-    ("second", second, (-1, 0)),
+for name, peer, sign in (
+    ("first", percent(cohort), 0),
+    ("second", second, -1),
 ):
-    for arm, sign in zip(("labels", "soft labels"), signs, strict=True):
-        rival = percent((alone if arm == "labels" else soft)[14])
-        assert told_apart(f"{name} peer over {arm}", peer, rival) == sign
-
-torch.manual_seed(0)
-errors = (gaps + torch.randn_like(gaps)).softmax(1) - truth
-kept = [seen_as(view, errors) for view in views.values()]
-bias = torch.stack([mean.square().sum(1).mean() for mean in kept])
-print("small world, squared bias at 16, 4 and 1 pixels", bias.numpy().round(5))
-assert (bias.diff() < 0).all()
+    what = f"14 pixels, {name} peer over labels"
+    assert told_apart(what, peer, percent(alone[14])) == sign
 
 # %% [markdown]
-# ### Less harm is not help
+# ### What was tested
 #
-# **The teacher helps nowhere.** At 28 pixels soft labels are *worse* than
-# labels; at 14 and at 7, no difference found. NLL and ECE are worse at all
-# three, as in
-# [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself). The
-# gains at 14 and 7 pixels are above that at 28, and the intervals leave zero
-# out. But they rise from harm to nothing.
+# **Only at 7 pixels is there a test.** There the teacher is above every
+# student on labels, and for what its soft labels do to accuracy, **no
+# difference found** here. NLL and ECE are worse, as in
+# [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself).
 #
-# Why harm? This teacher is behind the students that see all, and has mistakes
-# to teach. It is *ahead* of the others, and still no help to them.
-#
-# Why less of it? We did not predict that. A possible reason, after the fact:
-# of errors $b(x) = p(x) - \pi(x)$ the best student inherits
-# $E[\,b \mid s\,]$, and the mean square of a mean cannot grow as $s$ gets
-# coarser (counted above in the small world, for random errors). Whether it
-# is the reason here, the records cannot say.
+# At 28 pixels this teacher is behind the students that see all, at 14 hardly
+# ahead: **not tested** ([the rule](../labkd/verdicts.py)). What its mistakes
+# do to a student that knows more says nothing of fewer pixels.
 #
 # **Peers at a half.** In
 # [deep mutual learning](10_learning_from_each_other.ipynb) the teacher is a
-# peer, with the same view. For the first of two, no difference found from
-# labels or from soft labels; the second ends a little behind labels.
+# peer, with the same view and by design no stronger. For the first of two, no
+# difference found from labels; the second ends a little behind them.
 #
 # **What it does not show.** This is one run of one teacher, trained for ten
 # epochs, with $T$ and $w$ not tuned. A better one may help. Certain is the

@@ -120,7 +120,7 @@ def show(test, right, forms):
             print(f"   loss x {loss}, gradient x {gradient}, {angle}")
             for setting in ("few", "doubtful"):
                 gap = damage.damage(record, name, setting)
-                print(f"   {setting:8} {damage.points(gap)}")
+                print(f"   {setting:8} {damage.points(gap)} (95 % interval)")
         else:
             raise AssertionError(f"{name} passes {test.__name__}")
 
@@ -467,10 +467,11 @@ show(test_peers, lambda a, b, y: mutual_learning_loss([a, b], y)[0], attached)
 # ## All of them, by damage
 #
 # The figure and the table have all of them, sorted by what they cost in the
-# doubtful classroom at the right form's rate. A star marks an interval without
-# zero. *Labels alone* is no mistake, but a yardstick: a student without a
-# teacher. The last column is for those who read probabilities: what the
-# negative log-likelihood of the test images rises by, in nats.
+# doubtful classroom at the right form's rate. Behind ± is half of the 95 %
+# interval; a star marks one that excludes zero. *Labels alone* is no mistake,
+# but a yardstick: a student without a teacher. The last column is for those
+# who read probabilities: what the negative log-likelihood of the test images
+# rises by, in nats.
 #
 # **What wrecks a student is seldom in the formula.** Of the mistakes that
 # cost more than seven points, only two are in the loss: the logarithm that

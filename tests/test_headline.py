@@ -6,6 +6,7 @@ import headline
 import pytest
 
 from labkd.inference import area_under_curve, crossing, paired_difference
+from labkd.lab.recipes import RECIPES
 
 SCRATCH = "scratch-vit-cifar10"
 ARGMAX = "argmax-vit_from_resnet18-cifar10"
@@ -146,6 +147,18 @@ def test_every_arm_of_the_baseline_has_a_row():
         "the teacher's soft labels",
         "the teacher's first choices",
     ]
+
+
+def test_every_recipe_of_the_baseline_has_words():
+    of_the_table = [
+        recipe
+        for sizes in RECIPES.values()
+        for recipe in sizes.values()
+        if recipe.baseline == SCRATCH
+    ]
+    lessons = {(r.objective, r.distillation_token) for r in of_the_table}
+    assert {("soft", False), ("doubled", False)} <= lessons
+    assert lessons <= set(headline.LEARNED)
 
 
 def test_a_teacher_of_the_same_images_is_told_from_one_of_more():

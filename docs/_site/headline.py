@@ -26,6 +26,9 @@ SIZES = ("full", "overnight", "laptop")
 LEARNED = {
     ("cross-entropy", False): "the labels alone",
     ("cross-entropy", True): "the labels, with a token (the control)",
+    ("doubled", False): "the labels, with twice the loss (a control)",
+    ("smoothing", False): "labels as soft as the teacher's (a control)",
+    ("permuted", False): "soft labels, wrong classes permuted (a control)",
     ("soft", False): "the teacher's soft labels",
     ("argmax", False): "the teacher's first choices",
     ("token", True): "the teacher's first choices, through a token",
