@@ -280,7 +280,7 @@ def test_damage_is_at_the_rate_that_it_says():
 
 
 def test_a_missing_record_names_its_command(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"python -m labkd\.lab\.gallery"):
+    with pytest.raises(FileNotFoundError, match=r"labkd\.lab\.gallery"):
         damage.read(tmp_path)
 
 
