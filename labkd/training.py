@@ -45,8 +45,7 @@ def fit(
     * `objective`: what the model returns, teacher_logits, labels to a loss
     * `teacher`: pixels, indices of images and views to logits; see `teachers`
     * `generator`: draws order and views, on the CPU; `epochs`: still to do
-    * `bank`: the views that the images are shown in
-    * `share`: of a batch, which of how many; `accumulation`: in so many parts
+    * `bank`: of views; `share`: which of how many; `accumulation`: parts
 
     Yields `{"epoch", "loss", "seconds"}`; evaluate between them as you like.
     Raises `ValueError` at a loss that `watching` takes for the end.

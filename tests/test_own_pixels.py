@@ -3,8 +3,8 @@
 import torch
 from torch import nn
 
+from labkd.lab.examination import PIXELS
 from labkd.lab.own_pixels import Renormalised, normalisation
-from labkd.lab.recipes import PIXELS
 from labkd.pixels import Normalise, mix
 
 COLOUR = Normalise(torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2] * 3))

@@ -227,7 +227,9 @@ def undeclared_imports(paths, requirements):
 
 def test_whatever_the_package_imports_it_declares():
     dependencies = PROJECT["project"]["dependencies"]
-    paths = list(ROOT.glob("labkd/*.py")) + list(ROOT.glob("notebooks/*.py"))
+    paths = list(ROOT.glob("labkd/**/*.py")) + list(
+        ROOT.glob("notebooks/*.py")
+    )
     declared = [Requirement(line) for line in dependencies]
     assert undeclared_imports(paths, declared) == set()
 

@@ -298,7 +298,7 @@ def test_records_are_shown_and_published(small_site):
         "seed": 3,
         "dataset": "cifar10",
         "source": "original",
-        "config": {},
+        "config": {"epochs": 7},
         "epochs": [],
         "test": {"accuracy": 0.8125, "nll": 0.5, "ece": 0.25, "brier": 0.125},
         "seconds": 3723.0,
@@ -362,19 +362,19 @@ def test_the_check_of_the_built_site_sees_faults(sound_site, tmp_path):
 
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
-def test_a_chapter_is_at_most_25_kilobytes(site, path):
-    assert len(gzip.compress(page_of(site, path).encode())) <= 25_000
+def test_a_chapter_is_at_most_40_kilobytes(site, path):
+    assert len(gzip.compress(page_of(site, path).encode())) <= 40_000
 
 
 @pytest.mark.alone
-def test_the_site_builds_in_ten_seconds(tmp_path):
+def test_the_site_builds_in_thirty_seconds(tmp_path):
     # Processor time, over all cores. A first build also compiles what it
     # imports, and a neighbour on the other half of the core makes it half as
     # much again: both only ever add, so the quickest of three is the build's.
     seconds = [timed_build(tmp_path)]
-    while min(seconds) >= 10 and len(seconds) < 3:
+    while min(seconds) >= 30 and len(seconds) < 3:
         seconds.append(timed_build(tmp_path))
-    assert min(seconds) < 10
+    assert min(seconds) < 30
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)

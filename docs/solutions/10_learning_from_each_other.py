@@ -27,9 +27,11 @@ def train(cohort, loss_of, steps=40):
     generator = torch.Generator().manual_seed(0)
     for _ in range(steps):
         batch = torch.randint(len(x), (64,), generator=generator)
-        loss = loss_of([member(x[batch]) for member in cohort], labels[batch])
+        losses = loss_of(
+            [member(x[batch]) for member in cohort], labels[batch]
+        )
         optimizer.zero_grad()
-        loss.sum().backward()
+        sum(losses).backward()
         optimizer.step()
     with torch.no_grad():
         return [member(x) for member in cohort]
@@ -40,7 +42,7 @@ def exercise_1():
     assert torch.equal(*twins)
     apart = kl_divergence(*twins).item()
     alone = train(
-        [student(0)], lambda z, labels: F.cross_entropy(z[0], labels) / 2
+        [student(0)], lambda z, labels: [F.cross_entropy(z[0], labels) / 2]
     )
     assert_close(twins[0], alone[0])
     # Who was different has something to say.
