@@ -28,9 +28,9 @@
 # a test that you can paste into your own project: it passes on the right form
 # and fails on the wrong one. The wrong forms are functions of
 # [mistakes.py](../labkd/mistakes.py#mean_over_classes). Beneath is what the
-# mistake did, from recorded runs. Some wreck the student. Some do nothing that we could find, and we say
-# so: a harmless mistake is still a mistake, since the next setting may not
-# forgive it.
+# mistake did, from recorded runs. Some wreck the student. Some do nothing that
+# we could find, and we say so: a harmless mistake is still a mistake, since
+# the next setting may not forgive it.
 
 # %%
 from importlib.util import find_spec
