@@ -46,7 +46,8 @@ def test_the_arms_differ_in_the_lesson_only(name):
 def test_every_overnight_recipe_has_a_grid_and_the_central_pair_five_seeds():
     for sizes in RECIPES.values():
         if "overnight" in sizes:
-            assert len(sizes["overnight"].learning_rates) >= 3
+            found = sizes["overnight"]
+            assert len(found.learning_rates) >= 3 or found.tuned_as
     assert find(SCRATCH, "overnight").seeds == 5
     assert find(SOFT, "overnight").seeds == 5
 

@@ -6,6 +6,7 @@ that a recipe asks for. Nothing here trains, and nothing but the seed and the
 recipe decides what comes out.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -14,9 +15,15 @@ from torch import Tensor, nn
 from labkd import vgg
 from labkd.cross_quality import FewerPixels
 from labkd.data import load
+from labkd.decoupled import (
+    correlation_loss,
+    decoupled_loss,
+    standardised_loss,
+)
 from labkd.distillation_token import hard_distillation_loss, token_loss
-from labkd.lab.recipes import MUTUAL, SOFT, Recipe
+from labkd.lab.recipes import FEATURES, MUTUAL, SOFT, Recipe
 from labkd.lab.teachers import Objective
+from labkd.lab.watched import feature_objective, hint_objective
 from labkd.mutual_learning import Cohort, mutual_learning_loss
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
@@ -175,17 +182,50 @@ def objective_of(recipe: Recipe) -> Objective:
             correct_probability=recipe.correct_probability,
             smooth_teacher=recipe.smooth_teacher,
         )
+    softness = {"temperature": recipe.temperature}
     if recipe.objective in SOFT:
-        return partial(
-            distillation_loss,
-            temperature=recipe.temperature,
-            soft_weight=weight,
-        )
+        return partial(distillation_loss, soft_weight=weight, **softness)
+    if recipe.objective == "standardised":
+        return partial(standardised_loss, soft_weight=weight, **softness)
+    if recipe.objective == "decoupled":
+        loss = partial(decoupled_loss, beta=recipe.beta, **softness)
+        return partial(_added, loss=loss, weight=recipe.added_weight)
+    if recipe.objective == "correlations":
+        loss = partial(_correlations, **softness)
+        return partial(_added, loss=loss, weight=recipe.added_weight)
+    if recipe.objective in FEATURES:
+        return feature_objective(recipe)
     if recipe.objective == "argmax":
         return partial(hard_distillation_loss, teacher_weight=weight)
     if recipe.objective == "token":
         return partial(_token, teacher_weight=weight)
     return _labels_twice if recipe.objective == "doubled" else _labels_alone
+
+
+def stages_of(recipe: Recipe) -> list[tuple[Objective, range]]:
+    r"""The losses of a recipe one after another, each with its epochs."""
+    hinted = 0
+    if recipe.objective == "hint" and recipe.hint_share:
+        hinted = max(1, round(recipe.hint_share * recipe.epochs))
+    first = (hint_objective(recipe), range(1, hinted + 1))
+    rest = (objective_of(recipe), range(hinted + 1, recipe.epochs + 1))
+    return [first, rest] if hinted else [rest]
+
+
+def _added(
+    logits: Tensor,
+    teacher_logits: Tensor,
+    labels: Tensor,
+    *,
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    weight: float,
+) -> Tensor:
+    hard = nn.functional.cross_entropy(logits.float(), labels)
+    return hard + weight * loss(logits, teacher_logits, labels)
+
+
+def _correlations(logits, teacher_logits, labels, **settings) -> Tensor:
+    return correlation_loss(logits, teacher_logits, **settings)
 
 
 def _token(outputs, teacher_logits, labels, *, teacher_weight) -> Tensor:

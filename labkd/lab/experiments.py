@@ -29,8 +29,9 @@ from labkd.lab.building import bank_of, build, some_of, split_of
 from labkd.lab.checkpoints import claimed
 from labkd.lab.launching import Run, tell, train
 from labkd.lab.own_teacher import brings_teacher
-from labkd.lab.recipes import PLAN, Recipe
+from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
 from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
+from labkd.lab.watched import live_features
 from labkd.pixels import Normalise, native_bfloat16, predict
 from labkd.sources import ImageSet
 
@@ -126,10 +127,10 @@ def build_table(run: Run) -> Path:
     Asks a recipe's teacher about every view of every training image.
 
     Returns where the table is; later runs of the recipe find it there.
-    Raises `ValueError` for a recipe without a teacher, or one that blends
-    images, whose views cannot be counted; `TimeoutError` at the deadline.
+    Raises `ValueError` for a recipe without a teacher, or one whose teacher
+    has to be asked anew about every batch; `TimeoutError` at the deadline.
     """
-    if not run.recipe.teacher or run.recipe.mixup:
+    if not run.recipe.teacher or asks_live(run.recipe):
         raise ValueError(f"{run.name} cannot learn from a table")
     accelerator = accelerator_of(run)
     if accelerator.num_processes > 1:
@@ -195,9 +196,12 @@ def teacher_of(
         return nobody, None
     model, said, path = _teacher(run, accelerator, images, normalise)
     recipe = run.recipe
+    if recipe.objective in FEATURES:
+        teacher = live_features(model, recipe.teacher_layers)
+        return teacher, said | {"asked": "live"}
     # A bank asks no more of a teacher than one student does.
     banked = recipe.views or recipe.objective in ("permuted", "smoothing")
-    if recipe.mixup or not (banked or path.is_file()):
+    if asks_live(recipe) or not (banked or path.is_file()):
         return live(model), said | {"asked": "live"}
     with accelerator.main_process_first():
         table = _table(run, model, images, normalise, path)

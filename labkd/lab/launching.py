@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -27,12 +28,13 @@ from labkd.lab import checkpoints, engine, outcomes, store
 from labkd.lab.building import (
     bank_of,
     build,
-    objective_of,
     optimizer_of,
     split_of,
+    stages_of,
 )
 from labkd.lab.recipes import Recipe, digest, essentials
 from labkd.lab.teachers import Teacher
+from labkd.lab.watched import unwatched, watched
 from labkd.pixels import Normalise, predict
 from labkd.pretrained import SHIPPED_SIZE, WEIGHTS
 from labkd.sources import ImageSet
@@ -137,7 +139,9 @@ def train(
     _check_shares(recipe, accelerator, len(images), run.accumulation)
     validation = split_of(recipe, "validation").to(device)
     torch.manual_seed(run.seed)
-    model = build(recipe, images)
+    model = watched(
+        recipe, build(recipe, images), teacher, normalise(images.images[:2])
+    )
     optimizer, schedule = optimizer_of(recipe, model, len(images))
     generator = torch.Generator().manual_seed(run.seed)
     parts = (model, optimizer, schedule, generator)
@@ -154,16 +158,15 @@ def train(
     clock = time.perf_counter() - kept["seconds"]
     steps = schedule.total_steps
     compiled = engine.compiles(run.compiled, device, steps)
-    for epoch in fit(
+    train_epochs = partial(
+        fit,
         engine.launched(model, accelerator, compiled=compiled),
         images,
         optimizer,
         schedule,
         normalise=normalise,
-        objective=objective_of(recipe),
         teacher=teacher,
         generator=generator,
-        epochs=range(len(kept["epochs"]) + 1, recipe.epochs + 1),
         batch_size=recipe.batch_size,
         bank=bank_of(recipe, images),
         clip_norm=recipe.clip_norm,
@@ -172,7 +175,16 @@ def train(
         accumulation=run.accumulation,
         share=(accelerator.process_index, accelerator.num_processes),
         progress=partial(_batches, run, accelerator),
-    ):
+    )
+    done = len(kept["epochs"])
+    stages = [
+        train_epochs(
+            objective=objective,
+            epochs=range(max(epochs.start, done + 1), epochs.stop),
+        )
+        for objective, epochs in stages_of(recipe)
+    ]
+    for epoch in chain.from_iterable(stages):
         epoch["loss"] = _mean(epoch["loss"], accelerator)
         logits = predict(model, validation.images, normalise)
         if not logits.isfinite().all():
@@ -195,7 +207,7 @@ def train(
         accelerator.log(seen, step=epoch["epoch"])
         tell(accelerator, _report(run, kept))
         _stop_in_time(run, kept, accelerator)
-    return model, kept | {"compiled": compiled}
+    return unwatched(model), kept | {"compiled": compiled}
 
 
 def _again(

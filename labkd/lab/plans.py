@@ -10,14 +10,14 @@ the seeds.
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
-from itertools import chain
+from itertools import chain, product
 from pathlib import Path
 
 from labkd import records
 from labkd.files import read_json
 from labkd.lab import store
 from labkd.lab.launching import Run
-from labkd.lab.recipes import RECIPES, WANTED, Recipe
+from labkd.lab.recipes import GRIDS, RECIPES, WANTED, Recipe, asks_live
 
 # Not one of the seeds that are recorded.
 TRIAL_SEED = 100
@@ -120,26 +120,23 @@ def _stages(
 def _trials(run: Run) -> list[Run]:
     # First the learning rate; when that is known, what is wanted of a teacher.
     recipe = run.recipe
-    if not recipe.learning_rates:
-        return []
     epochs = recipe.trial_epochs or recipe.epochs
     short = replace(recipe, epochs=epochs)
     first = [replace(short, learning_rate=r) for r in recipe.learning_rates]
     trials = _seeds(run, first)
-    softness = recipe.temperatures or recipe.loss_weights
+    grids = {
+        key: getattr(recipe, grid)
+        for grid, key in GRIDS.items()
+        if grid != "learning_rates" and getattr(recipe, grid)
+    }
     files = [trial.file("trial.json") for trial in trials]
-    if not softness or not all(file.is_file() for file in files):
+    if not grids or not all(file.is_file() for file in files):
         return trials
-    chosen = store.best([read_json(file) for file in files])
+    if files:
+        short = replace(short, **store.best([read_json(f) for f in files]))
     second = [
-        replace(
-            short,
-            learning_rate=chosen["learning_rate"],
-            temperature=temperature,
-            teacher_weight=weight,
-        )
-        for temperature in recipe.temperatures or (recipe.temperature,)
-        for weight in recipe.loss_weights or (recipe.teacher_weight,)
+        replace(short, **dict(zip(grids, values, strict=True)))
+        for values in product(*grids.values())
     ]
     return trials + [t for t in _seeds(run, second) if t not in trials]
 
@@ -179,7 +176,7 @@ def _teacher(run: Run) -> tuple[list[Job], tuple[Path, ...]]:
         made = record
         line = (*line, "--results", str(run.results))
     first = Job(line, made, tuned, alone=is_wide(theirs.recipe))
-    if run.recipe.mixup:
+    if asks_live(run.recipe):
         return [first], (weights,)
     table = theirs.table(run.recipe)
     asking = ("targets", run.name, "--size", run.size)

@@ -25,13 +25,21 @@ SIZES = ("laptop", "overnight", "full")
 # Objectives that ask a teacher. `permuted` and `smoothing` are controls of
 # `soft`, see `controls`.
 SOFT = ("soft", "permuted", "smoothing")
-TAUGHT = (*SOFT, "argmax", "token")
+# Other ways to compare logits, and what lies before them.
+LOGITS = ("decoupled", "standardised", "correlations")
+FEATURES = ("hint", "attention", "relations")
+TAUGHT = (*SOFT, "argmax", "token", *LOGITS, *FEATURES)
 MUTUAL = ("mutual", "mutual-ensemble")
+# Grids, and the field that each of them is about.
+GRIDS = {
+    "learning_rates": "learning_rate",
+    "temperatures": "temperature",
+    "loss_weights": "teacher_weight",
+    "added_weights": "added_weight",
+    "betas": "beta",
+}
 # What was planned about the runs, and changes none of them.
-PLAN = (
-    *("learning_rates", "temperatures", "loss_weights", "trial_epochs"),
-    *("trial_seeds", "tuned_as", "seeds", "baseline"),
-)
+PLAN = (*GRIDS, "trial_epochs", "trial_seeds", "tuned_as", "seeds", "baseline")
 
 # Beyond these, products of some are no longer the machine's integers.
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -79,12 +87,20 @@ class Recipe:
     * `temperature`: $T$ of soft targets
     * `teacher_weight`: in 0 .. 1, of the term of the teacher, virtual or
       not, or of the peers
+    * `added_weight`: of what is added to the cross-entropy: the decoupled
+      loss, correlations, attention, relations, or the hint, which FitNets
+      has to itself
+    * `beta`: as `decoupled_loss` takes it
+    * `student_layers`, `teacher_layers`: parts whose features are compared,
+      in pairs
+    * `hint_share`: in 0 .. 1, of the epochs, the first, for the hint alone
     * `correct_probability`, `smooth_teacher`: as `virtual_teacher_loss`
       takes them
     * `mixup`: blend images in pairs, the same for teacher and student
     * `learning_rates`: the grid, judged on the validation split
-    * `temperatures`, `loss_weights`: a second grid, of $T$ and of
-      `teacher_weight`, at the rate that the first one chose
+    * `temperatures`, `loss_weights`, `added_weights`, `betas`: a second
+      grid, of all their combinations, at the rate that the first one chose,
+      or that of `tuned_as`
     * `trial_epochs`: the budget of a trial; 0 for that of a run
     * `trial_seeds`: so many trials a point, judged by their mean
     * `tuned_as`: the recipe whose grid chose what no grid of its own does
@@ -130,6 +146,8 @@ class Recipe:
         "smoothing",
         "argmax",
         "token",
+        *LOGITS,
+        *FEATURES,
         "mutual",
         "mutual-ensemble",
         "virtual",
@@ -139,12 +157,19 @@ class Recipe:
     teacher_pixels: Literal["student", "imagenet", "unit", "half"] = "student"
     temperature: Amount = 1.0
     teacher_weight: Share = 0.0
+    added_weight: Amount = 0.0
+    beta: Amount = 0.0
+    student_layers: tuple[str, ...] = ()
+    teacher_layers: tuple[str, ...] = ()
+    hint_share: Share = 0.0
     correct_probability: Share = 0.9
     smooth_teacher: bool = False
     mixup: bool = False
     learning_rates: tuple[float, ...] = ()
     temperatures: tuple[float, ...] = ()
     loss_weights: tuple[float, ...] = ()
+    added_weights: tuple[float, ...] = ()
+    betas: tuple[float, ...] = ()
     trial_epochs: Optional = 0
     trial_seeds: Count = 1
     tuned_as: str = ""
@@ -179,10 +204,22 @@ def _contradictions(recipe: Recipe):
         yield (
             f"objective {objective!r} does not go with cohort={recipe.cohort}"
         )
-    if objective in (*SOFT, "virtual") and not recipe.temperature:
+    softened = (*SOFT, *LOGITS, "hint", "virtual")
+    if objective in softened and not recipe.temperature:
         yield "temperature must be above 0, got 0.0"
-    # They change a table, and the views of a blend cannot be counted.
-    if recipe.mixup and objective in SOFT[1:]:
+    ours, theirs = len(recipe.student_layers), len(recipe.teacher_layers)
+    if ours != theirs or (objective in FEATURES) != bool(ours):
+        yield (
+            f"objective {objective!r} does not go with {ours} layers of the "
+            f"student and {theirs} of the teacher"
+        )
+    if objective in ("hint", "relations") and ours > 1:
+        yield f"objective {objective!r} compares one pair of layers"
+    if objective in FEATURES and ":" in teacher:
+        yield f"objective {objective!r} needs a teacher of a recipe"
+    # They change a table, and the views of a blend cannot be counted, or
+    # they need the labels, and those of a blend are nobody's.
+    if recipe.mixup and objective in (*SOFT[1:], *LOGITS, *FEATURES):
         yield f"objective {objective!r} needs mixup=false"
     # The labels of a blend are nobody's: only a teacher can be asked.
     if recipe.mixup and (not teacher or recipe.teacher_weight < 1):
@@ -239,6 +276,11 @@ def digest(recipe: Recipe) -> str:
     """
     text = json.dumps(essentials(recipe), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def asks_live(recipe: Recipe) -> bool:
+    r"""Whether no table can stand in for the teacher: of blends, features."""
+    return recipe.mixup or recipe.objective in FEATURES
 
 
 def essentials(recipe: Recipe) -> dict:

@@ -13,13 +13,11 @@ from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 from labkd.files import read_json, reading, whole
-from labkd.lab.recipes import RECIPES, Recipe, find
+from labkd.lab.recipes import GRIDS, RECIPES, Recipe, find
 from labkd.records import DAMAGED, RESULTS, check, path_of
 
 # What a grid may choose.
-TUNED = ("learning_rate", "temperature", "teacher_weight")
-
-
+TUNED = tuple(GRIDS.values())
 DEFAULTS = {
     field.name: list(field.default)
     if isinstance(field.default, tuple)
@@ -44,7 +42,7 @@ def grids_of(
     """
     found = find(recipe, size)
     names = [found.tuned_as] * bool(found.tuned_as)
-    names += [recipe] * bool(found.learning_rates)
+    names += [recipe] * any(getattr(found, grid) for grid in GRIDS)
     return tuple(grid_path(name, size, results) for name in names)
 
 
@@ -92,7 +90,9 @@ def best(trials: list[dict]) -> dict[str, float]:
     """
     scores = {}
     for trial in trials:
-        settings = tuple(trial["config"][key] for key in TUNED)
+        # A field younger than the trial was, then, at its default.
+        config = DEFAULTS | trial["config"]
+        settings = tuple(config[key] for key in TUNED)
         accuracy = trial["epochs"][-1]["validation"]["accuracy"]
         scores.setdefault(settings, []).append(accuracy)
     chosen = max(
