@@ -1,23 +1,18 @@
 r"""What pages are made of, without MkDocs: rows, copies, checks, digests."""
 
 import ast
+import html
 import io
 import json
 import tokenize
 from pathlib import Path
 
-import nbformat
 import pytest
 import torch
 from annotate import annotate
+from cells import of_module
 from checks import html_problems, notebook_problems, prose_problems
 from digest import code_digest
-from listings import FORMATTER, LEXER, plain
-from markdown import Markdown
-from plain_text import PlainText
-from pygments import highlight
-from pygments.lexers import PythonLexer
-from sections import folded, of_module, of_notebook, read_notebook
 from usage import used_by
 from whole_functions import whole_function
 
@@ -25,7 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted(
     path for path in ROOT.glob("labkd/*.py") if path.name[0] != "_"
 )
-NOTEBOOKS = sorted(ROOT.glob("notebooks/*.ipynb"))
 EXAMPLE = '''\
 r"""
 # Title
@@ -108,20 +102,20 @@ def problems_of(*cells, **metadata):
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_rows_hold_every_line_of_a_module_once(path):
     source = path.read_text("utf-8")
-    lines = source.splitlines()
-    shown = {}
-    for row in annotate(source):
-        code = row.code.splitlines()
-        assert len(code) == len(row.numbers)
-        for number, line in zip(row.numbers, code, strict=True):
-            assert lines[number - 1] == line
-            assert number not in shown
-            shown[number] = line
-    assert list(shown) == sorted(shown)
-    left_out = set(range(1, len(lines) + 1)) - set(shown)
     prose = prose_lines(source)
-    for number in left_out:
-        assert number in prose or not lines[number - 1].strip()
+    written = [
+        line
+        for number, line in enumerate(source.splitlines(), 1)
+        if number not in prose and line.strip()
+    ]
+    shown = [
+        line
+        for cell in of_module(source)
+        if cell["cell_type"] == "code"
+        for line in cell["source"].splitlines()
+        if line.strip()
+    ]
+    assert shown == written
 
 
 def prose_lines(source):
@@ -145,9 +139,9 @@ def test_docstrings_and_comments_become_prose_beside_their_code():
     assert rows[0].prose == "# Title\n\nIntro."
     assert rows[0].code.startswith("import math")
     assert rows[1].prose == "How far\nto go."
-    assert rows[1].code == "LIMIT = 3" and rows[1].numbers == (15,)
+    assert rows[1].code == "LIMIT = 3"
     assert by_name["area"].prose == r"The area $\pi r^2$."
-    assert by_name["area"].numbers == (18,)
+    assert by_name["area"].code == "def area(radius):"
     after = rows[rows.index(by_name["area"]) + 1]
     assert after.name is None
     assert after.prose == "A circle has no negative radius."
@@ -192,15 +186,16 @@ def test_no_copy_of_what_depends_on_where_its_file_lies():
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
 def test_every_copy_runs_in_an_empty_namespace(path):
     source = path.read_text("utf-8")
-    offered = [part for part in of_module(source) if part.whole]
-    for part in offered:
+    for cell in of_module(source):
+        whole = html.unescape(cell["metadata"].get("whole", ""))
+        if not whole:
+            continue
         scope = {"__name__": "copied"}
-        exec(part.whole, scope)
-        undefined = free_names(part.whole) - set(scope)
-        assert callable(scope[part.name]) and not undefined, part.name
-        assert all(
-            line in source.splitlines() for line in part.whole.splitlines()
-        )
+        exec(whole, scope)
+        undefined = free_names(whole) - set(scope)
+        name = cell["metadata"]["definition"]
+        assert callable(scope[name]) and not undefined, name
+        assert set(whole.splitlines()) <= set(source.splitlines())
 
 
 def free_names(source):
@@ -231,35 +226,25 @@ def test_a_copied_loss_gives_what_the_original_gives():
     torch.testing.assert_close(ours, distillation_loss(*logits, labels))
 
 
-def test_cells_become_sections_of_rows():
-    sections = of_notebook(
-        chapter(
-            markdown("# One\n\nText."),
-            code("a = 1"),
-            code("b = 2", printed("2\n"), printed("3\n")),
-            markdown("More."),
-            code("c = 3", printed("3"), tags=["wide"]),
-            code("d = 4"),
-            markdown("## Two\n\nAlone, see [x](../docs/notation.md)."),
-            code("gone", tags=["remove"]),
-        )
-    )
-    one, two = sections
-    assert (one.heading, one.level, one.layout) == ("# One", 1, "columns")
-    assert [row.prose for row in one.rows] == ["Text.", "More.", ""]
-    assert [part.source for part in one.rows[0].code] == ["a = 1", "b = 2"]
-    assert one.rows[0].code[1].outputs[0].text == "2\n3\n"
-    assert one.rows[1].wide[0].text == "3"
-    assert not one.rows[1].code[0].outputs
-    assert two.layout == "alone"
-    assert two.rows[0].prose == "Alone, see [x](../notation.md)."
-
-
-def test_folded_solutions_become_blocks():
-    text = "<details>\n<summary>Solution</summary>\n\n$1$\n\n</details>\nEnd."
-    block = folded(text)
-    assert "///// details | Solution\n    type: solution\n" in block
-    assert "$1$" in block and "End." in block and "<" not in block
+def test_a_definition_is_a_cell_with_its_name_and_what_is_copied():
+    cells = of_module(EXAMPLE, {"area": ["[One](x)"], "": ["[Two](y)"]})
+    first, *_ = cells
+    assert first["source"].startswith("# Title\n\nUsed in [Two](y).")
+    named = {
+        cell["metadata"]["definition"]: cell
+        for cell in cells
+        if "definition" in cell["metadata"]
+    }
+    assert set(named) == {
+        *("area", "square", "unrelated", "Ring", "Ring.width", "tied"),
+    }
+    assert named["area"]["source"].startswith("Used in [One](x).")
+    assert "def square" in named["area"]["metadata"]["whole"]
+    assert "whole" not in named["Ring.width"]["metadata"]
+    assert not named["tied"]["metadata"]["whole"]
+    assert [named[n]["metadata"]["level"] for n in ("Ring", "Ring.width")] == [
+        *(2, 3),
+    ]
 
 
 def test_chapters_are_found_by_links_imports_and_calls():
@@ -308,7 +293,7 @@ def test_sound_prose_passes(text):
 
 
 @pytest.mark.parametrize(
-    "html, problems",
+    "text, problems",
     [
         ("<p><b>x</p>", ["<b> is never closed"]),
         ("<p>a<br/>b<hr></p>", []),
@@ -326,8 +311,8 @@ def test_sound_prose_passes(text):
         ),
     ],
 )
-def test_tags_are_balanced_inside_out(html, problems):
-    assert sorted(html_problems(html)) == sorted(problems)
+def test_tags_are_balanced_inside_out(text, problems):
+    assert sorted(html_problems(text)) == sorted(problems)
 
 
 def test_mistakes_of_a_notebook_are_named_with_their_cell():
@@ -353,54 +338,3 @@ def test_the_digest_sees_code_and_nothing_else():
     )
     assert digest != code_digest(chapter(code("x = 1"), code("y = 2")))
     assert len(digest) == 64 and json.dumps(digest)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_is_read_as_nbformat_reads_it(path):
-    theirs = nbformat.read(path, as_version=4)
-    nbformat.validate(theirs)
-    assert read_notebook(path) == theirs
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "plain\nwords, *emphasis*, `code`, a\\_b, &amp; <b>bold</b> &c.",
-        "two  \nlines, [a](b.md), [c][d], ![e](f.png), <g@h.i>\n\n[d]: i",
-        "| a | *b* |\n|---|---|\n| plain | `c` |\n| d_e_ | __f__ |",
-        "## A heading\n\n* one\n* *two*\n\n> three {: .class }\n",
-        "costs $5 and $x_i < 3$, and\n\n$$\na\n$$",
-    ],
-)
-def test_markdown_without_marks_needs_no_patterns(text):
-    extensions = ["tables", "attr_list", "pymdownx.arithmatex"]
-    theirs = Markdown(extensions=extensions).convert(text)
-    ours = Markdown(extensions=[*extensions, PlainText()]).convert(text)
-    assert ours == theirs
-
-
-@pytest.mark.parametrize("folder", ["labkd", "notebooks", "tests"])
-def test_the_quick_lexer_colours_as_pygments_does(folder):
-    own = PythonLexer()
-    for path in sorted((ROOT / folder).glob("*.py")):
-        source = path.read_text("utf-8")
-        theirs = plain(highlight(source, own, FORMATTER))
-        assert plain(highlight(source, LEXER, FORMATTER)) == theirs
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "x.max(list, .5, 1.5e3, 0x1F) if not y.is_ok else z.print",
-        "@cache\ndef f(a: int = -1, *b, **c) -> list[str]: return a @ b",
-        "match x:\n    case [1, _]: type = lazy; rb = Rb'x' + f'{y!r:>{n}}'",
-        "class A(B): __slots__ = ()\nfrom . import a as b; yield from c",
-        'def f():\n  "a 1 {b}"\n  return "" + "c%s" % 12 + "d\'" + f"{\'e\'}"',
-        "if a:\n    match = 1\n    case, type = 2, 3\n    lazy\n  @b\n  r'c'",
-        'x1, 1x, 1_0, 1e5, 1j, 0b1, a[1:2], -1, \'1\', 1., b"2", "3""4"',
-        "a != b; a is not None; lambda self: cls; x = '' \\\n  ''",
-    ],
-)
-def test_the_quick_lexer_knows_what_has_a_colour(line):
-    theirs = plain(highlight(line, PythonLexer(), FORMATTER))
-    assert plain(highlight(line, LEXER, FORMATTER)) == theirs

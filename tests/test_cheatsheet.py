@@ -4,9 +4,9 @@ import ast
 import re
 from pathlib import Path
 
+import cells
 import library_table
 import pytest
-import sections
 import torch
 from torch import nn
 
@@ -83,14 +83,12 @@ def test_each_cites_its_source_or_its_chapter():
 def test_prose_and_snippet_stand_side_by_side(tmp_path):
     (tmp_path / "one.py").write_text("import torch\n\nONE = 1\n")
     page = "# Sheet\n\nIntro.\n\n## One\n\nBefore.\n\n<!-- one.py -->\n"
-    intro, one = sections.of_sheet(page, tmp_path)
-    assert (intro.heading, intro.level, one.level) == ("# Sheet", 1, 2)
-    assert intro.rows[0].prose == "Intro." and not intro.rows[0].code
-    (row,) = one.rows
-    assert row.prose == "Before."
-    assert [c.source for c in row.code] == ["import torch\n\nONE = 1"]
+    intro, one, code = cells.of_sheet(page, tmp_path)
+    assert intro["source"] == "# Sheet\n\nIntro."
+    assert one["source"] == "## One\n\nBefore."
+    assert code["source"] == "import torch\n\nONE = 1"
     with pytest.raises(FileNotFoundError, match="two.py"):
-        sections.of_sheet(page.replace("one.py", "two.py"), tmp_path)
+        cells.of_sheet(page.replace("one.py", "two.py"), tmp_path)
 
 
 def test_soften(batch):

@@ -21,8 +21,6 @@ class Row(NamedTuple):
 
     prose: str
     code: str
-    # The number in the file of each line of `code`.
-    numbers: tuple[int, ...] = ()
     # What the row begins: the dotted name of a function or a class; "" for
     # module code; None when it continues the row above.
     name: str | None = None
@@ -53,7 +51,7 @@ def annotate(source: str) -> list[Row]:
                 rows.append(_Draft(None))
             rows[-1].prose.append(comments[number])
         elif number not in hidden and (rows[-1].code or line.strip()):
-            rows[-1].code.append((number, line))
+            rows[-1].code.append(line)
     return [draft.row() for draft in rows if draft.prose or draft.code]
 
 
@@ -61,15 +59,14 @@ class _Draft:
     def __init__(self, name: str | None):
         self.name = name
         self.prose: list[str] = []
-        self.code: list[tuple[int, str]] = []
+        self.code: list[str] = []
 
     def row(self) -> Row:
-        while self.code and not self.code[-1][1].strip():
+        while self.code and not self.code[-1].strip():
             self.code.pop()
         return Row(
             "\n".join(self.prose).strip(),
-            "\n".join(line for _, line in self.code),
-            tuple(number for number, _ in self.code),
+            "\n".join(self.code),
             self.name,
         )
 
