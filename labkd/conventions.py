@@ -1,11 +1,21 @@
 r"""
 # Conventions of other libraries
 
-Libraries differ in what they call the [two weights](../labkd/terms.py) of a
-distillation loss, in what they multiply and divide them by, and in which of
-them a weight called `alpha` belongs to. Here each writes its settings down in
-its own words. `ours` says what they are in ours; `of` finds the settings that
-do what ours do.
+Every loss of distillation in the manner of Hinton is a number $a$ times the
+cross-entropy with the labels, plus a number $b$ times the divergence from the
+teacher at a temperature:
+
+$$
+\mathcal{L} = a \operatorname{CE}(y, q^{T=1})
+  + b \operatorname{KL}(p \,\|\, q) ,
+$$
+
+the divergence summed over the classes and averaged over the images. We write
+the two numbers as a weight and a [scale](#Hinton). Libraries differ in what
+they call them, in what they multiply and divide them by, and in which of them
+a weight called `alpha` belongs to. Here each writes its settings down in its
+own words. `ours` says what they are in ours; `of` finds the settings that do
+what ours do.
 
 A library with one weight can keep the proportion of two terms and not their
 size. `of` then returns a factor beside the weight: the loss of the library
@@ -25,7 +35,91 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from labkd.terms import Hinton, from_terms, proportion
+
+@dataclass(frozen=True)
+class Hinton:
+    r"""
+    Our settings: a [`distillation_loss`](../labkd/soft_targets.py), scaled.
+
+    Hinton, Vinyals and Dean (2015), section 2, times a number $s$:
+
+    $$
+    \mathcal{L} = s \, \bigl[ (1 - w) \operatorname{CE}(y, q^{T=1})
+      + w \, T^2 \operatorname{KL}(p \,\|\, q) \bigr] .
+    $$
+
+    * `temperature`: $T > 0$, finite
+    * `soft_weight`: $w$ in 0 .. 1
+    * `scale`: $s > 0$, finite
+
+    Raises `ValueError` for numbers outside these bounds.
+    """
+
+    temperature: float
+    soft_weight: float
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("temperature", "scale"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise ValueError(
+                    f"{name} must be positive and finite, got {value}"
+                )
+        if not 0 <= self.soft_weight <= 1:
+            raise ValueError(
+                f"soft_weight must lie in 0 .. 1, got {self.soft_weight}"
+            )
+
+    @property
+    def hard(self) -> float:
+        r"""$a = s (1 - w)$, which multiplies the cross-entropy."""
+        return self.scale * (1 - self.soft_weight)
+
+    @property
+    def soft(self) -> float:
+        r"""$b = s w T^2$, which multiplies the divergence."""
+        return self.scale * self.soft_weight * self.temperature**2
+
+
+def from_terms(temperature: float, hard: float, soft: float) -> Hinton:
+    r"""
+    Our settings, from the numbers $a$ and $b$ before the two terms.
+
+    $$
+    s = a + b / T^2, \qquad w = \frac{b / T^2}{s} .
+    $$
+
+    * `temperature`: $T > 0$, finite
+    * `hard`, `soft`: $a$ and $b$, at least 0, finite, not both 0
+
+    Raises `ValueError` for numbers outside these bounds.
+    """
+    if not 0 < temperature < math.inf:
+        raise ValueError(
+            f"temperature must be positive and finite, got {temperature}"
+        )
+    if not (0 <= hard < math.inf and 0 <= soft < math.inf) or hard + soft == 0:
+        raise ValueError(
+            "hard and soft must be at least 0, finite and not both 0, got "
+            f"{hard} and {soft}"
+        )
+    return Hinton(temperature, *proportion(hard, soft / temperature**2))
+
+
+def proportion(hard: float, soft: float) -> tuple[float, float]:
+    r"""
+    Two weights as one, and what is left.
+
+    $$
+    a = f \, (1 - \alpha), \qquad b = f \alpha .
+    $$
+
+    * `hard`, `soft`: $a$ and $b$, at least 0 and not both 0
+
+    Returns $(\alpha, f)$.
+    """
+    return soft / (hard + soft), hard + soft
 
 
 @dataclass(frozen=True)
@@ -182,16 +276,16 @@ TORCHDISTILL = OneWeight(
 LIGHTNING = OneWeight("the Lightning source", True, _squared, (4.0, 0.5))
 DEIT = OneWeight("DeiT", False, _squared_over_classes, (1.0, 0.5))
 HAITONGLI = OneWeight("haitongli", False, _squared_over_classes, (20.0, 0.9))
-# Its `T*T * 2. * alpha` became a sum in the Korean source.
+# Its `T*T * 2. * alpha` became a sum in the write-up below.
 ATTENTION_TRANSFER = OneWeight(
     "attention transfer", False, _twice_squared_over_classes, (4.0, 0.9)
 )
 
 
 @dataclass(frozen=True)
-class KoreanSource:
+class SumForProduct:
     r"""
-    A Korean write-up, whose product of three became a sum.
+    The write-up ViT-B/16 to ResNet-34: a product of three became a sum.
 
     $$
     \mathcal{L} = (1 - \alpha) \operatorname{CE}
@@ -201,7 +295,7 @@ class KoreanSource:
     * `example`: its settings, temperature and $\alpha$
     """
 
-    library: str = "the Korean source"
+    library: str = "ViT-B/16 to ResNet-34"
     example: tuple[float, float] = (4.0, 0.7)
 
     def ours(
@@ -236,8 +330,15 @@ class KoreanSource:
         return ours.temperature, alpha, soft / (least + alpha)
 
 
-KOREAN = KoreanSource()
+SUM_FOR_PRODUCT = SumForProduct()
 ALL = (
     *(LABML, PYTORCH, MDISTILLER, STANDARDISED, KERAS, KERAS_BEFORE),
-    *(TORCHDISTILL, LIGHTNING, DEIT, HAITONGLI, ATTENTION_TRANSFER, KOREAN),
+    *(
+        TORCHDISTILL,
+        LIGHTNING,
+        DEIT,
+        HAITONGLI,
+        ATTENTION_TRANSFER,
+        SUM_FOR_PRODUCT,
+    ),
 )

@@ -5,14 +5,97 @@ torchvision's ResNets begin with a 7 x 7 convolution of stride 2 and a
 max-pool of stride 2: made for photographs of 224 pixels, they leave a
 32-pixel image 8 x 8 positions before the first block has seen it. The
 networks here have a 3 x 3 stem of stride 1 and no pool, as He et al. (2015),
-section 4.2, use on CIFAR-10, and are otherwise torchvision's, block by block
-and name by name, so that its weights load wherever the shapes agree.
+section 4.2, use on CIFAR-10. Parameters have the names that they have in
+torchvision, so that its weights load wherever the shapes agree.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models.resnet import BasicBlock, Bottleneck
+
+
+class BasicBlock(nn.Module):
+    r"""
+    Two 3 x 3 convolutions, and what came in is added.
+
+    He, Zhang, Ren and Sun (2015), section 3.2, equation 1, figure 2:
+
+    $$
+    y = \operatorname{ReLU}\bigl(F(x) + x\bigr) .
+    $$
+
+    * `inputs`: channels that come in
+    * `channels`: of both convolutions
+    * `stride`: of the first one: 2 halves height and width
+    * `shortcut`: makes the shape of $x$ that of $F(x)$ where they differ
+    """
+
+    expansion = 1
+
+    def __init__(
+        self,
+        inputs: int,
+        channels: int,
+        stride: int = 1,
+        shortcut: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.conv1 = _convolution(inputs, channels, stride=stride)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = _convolution(channels, channels)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.downsample = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        r"""Features, (batch, channels, height / stride, width / stride)."""
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        same = x if self.downsample is None else self.downsample(x)
+        return self.relu(out + same)
+
+
+class Bottleneck(nn.Module):
+    r"""
+    A 3 x 3 convolution between two of 1 x 1, for the deeper networks.
+
+    He et al. (2015), section 4.1, figure 5. The outer two make a quarter of
+    the channels and bring them back, so that the 3 x 3 one is cheap.
+
+    Arguments are those of [`BasicBlock`](#BasicBlock); four times as many
+    `channels` leave it.
+    """
+
+    expansion = 4
+
+    def __init__(
+        self,
+        inputs: int,
+        channels: int,
+        stride: int = 1,
+        shortcut: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        outputs = channels * self.expansion
+        self.conv1 = nn.Conv2d(inputs, channels, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels)
+        # The stride is here, as in torchvision; in the paper it is in the
+        # first, which then never sees three pixels of four.
+        self.conv2 = _convolution(channels, channels, stride=stride)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv3 = nn.Conv2d(channels, outputs, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(outputs)
+        self.relu = nn.ReLU(inplace=True)
+        self.downsample = shortcut
+
+    def forward(self, x: Tensor) -> Tensor:
+        r"""Features, (batch, 4 channels, height / stride, width / stride)."""
+        out = self.relu(self.bn1(self.conv1(x)))
+        out = self.relu(self.bn2(self.conv2(out)))
+        out = self.bn3(self.conv3(out))
+        same = x if self.downsample is None else self.downsample(x)
+        return self.relu(out + same)
+
 
 LAYOUTS = {
     "resnet18": (BasicBlock, (2, 2, 2, 2)),
@@ -92,6 +175,11 @@ class ResNet(nn.Module):
         hidden = self.layer4(hidden)  # (b, 8 width, h/8, w/8)
         pooled = torch.flatten(self.avgpool(hidden), 1)
         return self.fc(pooled)  # (b, classes)
+
+
+def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    # 3 x 3, without the bias, which the normalisation behind it would undo.
+    return nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False)
 
 
 def _stage(

@@ -643,4 +643,4 @@ with torch.no_grad():
 # - Touvron et al., *Training Data-Efficient Image Transformers and
 #   Distillation through Attention*
 #   ([2021](../docs/references.md#touvron2021)): section 5.2.
-# - The code: [vit.py](../labkd/vit.py), [attention.py](../labkd/attention.py).
+# - The code: [vit.py](../labkd/vit.py).

@@ -23,7 +23,7 @@
 # other direction has a practical reason: the large pretrained networks are
 # often transformers, and what has to run on a small device is often a CNN.
 #
-# The source here is a Korean write-up. Its teacher is a ViT-B/16 with
+# The source here is a write-up. Its teacher is a ViT-B/16 with
 # ImageNet weights, of which only the last layer is trained on CIFAR-10; its
 # student is a ResNet-34. We build that teacher, take the write-up's loss
 # apart, and ask what it leaves open: does it matter to a CNN whether its

@@ -226,7 +226,7 @@ soft_terms |= forms | swapped
 # ## One softmax too many, and another distance
 #
 # **A second softmax** on the teacher takes its probabilities for logits, and
-# the softmax of numbers between 0 and 1 is nearly even. The Korean write-up
+# the softmax of numbers between 0 and 1 is nearly even. The ViT-B/16 write-up
 # divides the softmax output by $T$ and takes softmax again; the official
 # Tf-KD and KD_Lib do it to the **virtual teacher**, where 0.9 becomes 0.108
 # at $T = 10$ ([chapter 11](11_a_teacher_that_does_not_exist.ipynb)); here it
@@ -271,7 +271,7 @@ soft_terms |= forms | error
 # Keras and the Lightning source. Carry 0.9 from one to the other, and the
 # lesson is turned round. [Conventions](../labkd/conventions.py) translates.
 #
-# **A sum for a product.** The Korean write-up has `T*T*2.0 + alpha` where
+# **A sum for a product.** The ViT-B/16 write-up has `T*T*2.0 + alpha` where
 # `T*T*2.0*alpha` was meant: 32.7 for 22.4 at $\alpha = 0.7$. The mean over
 # classes is in it too, and the result is *smaller* than ours.
 #

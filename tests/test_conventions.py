@@ -9,15 +9,16 @@ import torch.nn.functional as F
 from labkd import conventions
 from labkd.conventions import (
     ALL,
-    KOREAN,
     STANDARDISED,
+    SUM_FOR_PRODUCT,
     TORCHDISTILL,
+    Hinton,
     OneWeight,
     TwoWeights,
+    from_terms,
 )
 from labkd.decoupled import standardised_loss
 from labkd.soft_targets import distillation_loss
-from labkd.terms import Hinton, from_terms
 
 EPSILON = 1e-300
 
@@ -93,7 +94,7 @@ def attention_transfer(z, v, y, T, alpha):
     return soft + labels_term(z, y) * (1 - alpha)
 
 
-def korean(z, v, y, T, alpha):
+def sum_for_product(z, v, y, T, alpha):
     soft = kl_table(z, v, T).mean()
     return soft * (T * T * 2.0 + alpha) + labels_term(z, y) * (1 - alpha)
 
@@ -110,7 +111,7 @@ FORMULAS = {
     "DeiT": deit,
     "haitongli": haitongli,
     "attention transfer": attention_transfer,
-    "the Korean source": korean,
+    "ViT-B/16 to ResNet-34": sum_for_product,
 }
 every = pytest.mark.parametrize("library", ALL, ids=lambda x: x.library)
 
@@ -176,8 +177,8 @@ def test_its_settings_are_ours_in_value_and_gradient(library, seed):
 @pytest.mark.parametrize("seed", range(20))
 def test_our_settings_are_its_own_times_a_factor(library, seed):
     z, v, labels, classes, (temperature, weight, scale) = case(seed)
-    # Heavy enough in the soft term for the Korean source too.
-    if library is KOREAN:
+    # Heavy enough in the soft term for the sum of a product too.
+    if library is SUM_FOR_PRODUCT:
         classes, weight = max(classes, 3), 0.9 + weight / 10
         z, v = z.repeat(1, 2)[:, :classes], v.repeat(1, 2)[:, :classes]
         labels %= classes
@@ -230,7 +231,7 @@ def test_known_settings():
     assert ours.temperature == pytest.approx(2 * math.sqrt(10 / 9))
     assert (ours.soft_weight, ours.scale) == pytest.approx((8.1 / 8.2, 8.2))
     # The sum that should have been a product: 32.7 in place of 22.4.
-    ours = KOREAN.ours(4.0, 0.7, num_classes=10)
+    ours = SUM_FOR_PRODUCT.ours(4.0, 0.7, num_classes=10)
     assert 10 * ours.soft == pytest.approx(32.7)
 
 
@@ -243,10 +244,12 @@ def test_torchdistill_without_labels_loses_the_square():
     assert factor == 16.0
 
 
-def test_a_soft_term_too_light_for_the_korean_source():
+def test_a_soft_term_too_light_for_the_sum_of_a_product():
     with pytest.raises(ValueError, match="outweighs soft_weight=0.1"):
-        KOREAN.of(Hinton(4.0, 0.1), num_classes=10)
-    temperature, alpha, factor = KOREAN.of(Hinton(4.0, 1.0), num_classes=10)
+        SUM_FOR_PRODUCT.of(Hinton(4.0, 0.1), num_classes=10)
+    temperature, alpha, factor = SUM_FOR_PRODUCT.of(
+        Hinton(4.0, 1.0), num_classes=10
+    )
     assert alpha == 1.0 and factor == pytest.approx(160 / 33)
 
 

@@ -28,10 +28,26 @@ def test_the_core_never_imports_the_laboratory(path):
         assert names == []
 
 
+ALL = sorted((Path(__file__).parents[1] / "labkd").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
+def test_no_function_has_more_than_sixty_lines_of_code(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[0]
+            told = 0
+            if ast.get_docstring(node):
+                told = first.end_lineno - first.lineno + 1
+            lines = node.end_lineno - node.lineno + 1 - told
+            assert lines <= 60, node.name
+
+
 LIGHT = (
     *("soft_targets", "distillation_token", "mutual_learning", "controls"),
     *("virtual_teacher", "cross_quality", "features", "decoupled"),
-    *("calibration", "vgg", "vit"),
+    *("calibration", "vgg", "vit", "resnet", "conventions"),
 )
 
 

@@ -1,19 +1,18 @@
 """The loop: what it sees, what it leaves alone, that it repeats."""
 
 import itertools
-from pathlib import Path
+from contextlib import contextmanager
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from labkd import training
 from labkd.lab.teachers import live, nobody
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.sources import ImageSet
-from labkd.training import fit
+from labkd.training import Watch, draw_epoch, fit, parts
 from labkd.views import Bank
 from labkd.vit import VisionTransformer
 
@@ -315,6 +314,124 @@ def test_epochs_can_be_done_in_two_goes():
     assert all(torch.equal(a, b) for a, b in pairs)
 
 
-def test_the_loop_fits_on_a_page():
-    lines = Path(training.__file__).read_text("utf-8").splitlines()
-    assert len(lines) <= 80
+def drawn(share=(0, 1), seed=0, count=23):
+    generator = torch.Generator().manual_seed(seed)
+    bank = Bank.every(count, padding=2)
+    return draw_epoch(bank, 10, 1, share, generator, torch.device("cpu"))
+
+
+def test_an_epoch_has_every_image_once_and_a_view_for_each():
+    epoch = drawn()
+    assert [len(batch) for batch, _, _ in epoch] == [10, 10, 3]
+    order = torch.cat([batch for batch, _, _ in epoch])
+    assert torch.equal(order.sort().values, torch.arange(23))
+    for batch, chosen, views in epoch:
+        assert torch.equal(batch, chosen) and views.shape == batch.shape
+    other = torch.cat([batch for batch, _, _ in drawn(seed=1)])
+    assert not torch.equal(order, other)
+
+
+def test_shares_make_up_the_batch_with_the_same_views():
+    whole, shares = drawn(), [drawn((index, 3)) for index in range(3)]
+    for (batch, _, views), *split in zip(whole, *shares, strict=True):
+        assert all(torch.equal(batch, other) for other, _, _ in split)
+        chosen = torch.cat([chosen for _, chosen, _ in split])
+        back = chosen.argsort()
+        assert torch.equal(chosen[back], batch.sort().values)
+        theirs = torch.cat([views for *_, views in split])
+        assert torch.equal(theirs[back], views[batch.argsort()])
+
+
+class Sending(nn.Module):
+    r"""Tells whether it would send its gradients now."""
+
+    sends = True
+
+    @contextmanager
+    def no_sync(self):
+        self.sends = False
+        yield
+        self.sends = True
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_gradients_are_sent_with_the_last_part(count):
+    model, rows = Sending(), torch.arange(7)
+    seen, sent = [], []
+    for number, twice in parts(model, count, rows, 2 * rows):
+        assert torch.equal(twice, 2 * number)
+        seen.append(number)
+        sent.append(model.sends)
+    assert sent == [False] * (count - 1) + [True]
+    assert torch.equal(torch.cat(seen), rows)
+    sizes = [len(part) for part in seen]
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_a_model_that_is_alone_has_nothing_to_send():
+    assert len(list(parts(nn.Linear(1, 1), 3, torch.arange(3)))) == 3
+
+
+@pytest.mark.parametrize("count", [0, 4])
+def test_more_parts_than_images_are_refused(count):
+    with pytest.raises(ValueError, match=f"3 images .* {count} parts"):
+        list(parts(nn.Identity(), count, torch.arange(3)))
+
+
+def watch(every=None, rate=0.25):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    return Watch(torch.optim.SGD([weight], lr=rate), every=every)
+
+
+def looked_at(watch, losses, epoch=1):
+    for number, loss in enumerate(losses):
+        batch = torch.arange(3) + 10 * number
+        watch(epoch, batch, torch.tensor(float(loss)))
+    return watch.mean()
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 50])
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", 2100.0])
+def test_the_first_bad_step_is_named_whenever_it_is_looked_for(every, bad):
+    with pytest.raises(ValueError) as error:
+        looked_at(watch(every), [2, 1, 3, bad, float("nan"), 1])
+    said = str(error.value)
+    assert said.startswith(f"epoch 1, step 4: the loss is {float(bad):.4g}")
+    assert "learning rate 0.25 and 3 images (30, 31, 32)" in said
+    for cure in ("learning_rate", "clip_norm", "float32"):
+        assert cure in said
+    assert "\n" not in said
+
+
+def test_on_a_cpu_it_says_so_at_once():
+    watching = watch()
+    with pytest.raises(ValueError, match="step 1: the loss is nan"):
+        watching(1, torch.arange(100), torch.tensor(float("nan")))
+
+
+def test_of_many_images_a_few_are_named():
+    with pytest.raises(ValueError, match=r"100 images \(0, .*, 7, \.\.\.\)"):
+        watch()(1, torch.arange(100), torch.tensor(float("nan")))
+
+
+def test_a_thousand_times_the_first_loss_is_still_looked_upon():
+    looked_at(watch(), [2, 1999])
+    # A student that begins beside its teacher has next to none.
+    looked_at(watch(), [0.0, 5, 999])
+    with pytest.raises(ValueError, match="step 3"):
+        looked_at(watch(), [0.0, 5, 1001])
+
+
+def test_steps_are_counted_in_their_epoch_and_averaged_over_it():
+    watching = watch(every=4)
+    assert looked_at(watching, [1, 2, 6]) == 3.0
+    assert looked_at(watching, [5, 7], epoch=2) == 6.0
+    with pytest.raises(ValueError, match="epoch 3, step 2"):
+        looked_at(watching, [1, "nan"], epoch=3)
+
+
+def test_the_mean_is_over_images_and_not_over_batches():
+    watching = watch()
+    watching(1, torch.arange(30), torch.tensor(1.0))
+    watching(1, torch.arange(10), torch.tensor(5.0))
+    assert watching.mean() == 2.0

@@ -108,7 +108,10 @@ def on_files(files, config):
         if not path.name.startswith("__")
     ]
     for uri in _notebooks():
-        files.append(_beside(config, uri, uri))
+        page = _beside(config, uri, uri)
+        # Readers edit the script that the notebook is paired with.
+        page.edit_uri = f"../{uri.removesuffix('.ipynb')}.py"
+        files.append(page)
     for uri in modules:
         page = ModulePage.generated(config, uri, content="")
         page.edit_uri = f"../{uri}"
@@ -128,8 +131,6 @@ def on_page_read_source(page, config):
     """Titles and descriptions of what is no Markdown."""
     source = page.file.src_uri
     if source in _notebooks():
-        # Readers edit the script that the notebook is paired with.
-        page.file.edit_uri = f"../{source.removesuffix('.ipynb')}.py"
         about = _notebooks()[source]["metadata"]["labkd"]
         front = {key: about[key] for key in ("title", "description")}
     elif source.startswith("labkd/"):

@@ -9,7 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 from torchvision import models
 
-from labkd.conventions import KOREAN
+from labkd.conventions import SUM_FOR_PRODUCT
 from labkd.data import load
 from labkd.linear_probe import probe_of
 from labkd.pixels import Normalise
@@ -50,7 +50,7 @@ def exercise_2():
     assert abs(scale - 0.504) < 5e-4 and abs(w - 0.405) < 1e-3 and w < 0.7
     ours = distillation_loss(z, v, labels, temperature=T, soft_weight=w)
     assert_close(written, scale * ours)
-    found = KOREAN.ours(T, alpha, 10)
+    found = SUM_FOR_PRODUCT.ours(T, alpha, 10)
     assert abs(found.soft_weight - w) < 1e-9 > abs(found.scale - scale)
     return f"w = {w:.4f}, scale {scale:.4f}"
 

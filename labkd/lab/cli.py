@@ -84,9 +84,14 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(LOGS),
         help="draw the epochs as they come",
     )
+    _add_where(run, targets, record, table)
     record.add_argument("--size", choices=SIZES, help="default: the device's")
     record.add_argument("--only", default="*", metavar="PATTERN")
     record.add_argument("--workers", type=int, help="how many runs at once")
+    return parser
+
+
+def _add_where(run, targets, record, table) -> None:
     for verb in (run, targets, record):
         _add(
             verb, "--minutes", float, "inf", "M", "stop before, to go on later"
@@ -96,7 +101,6 @@ def _parser() -> argparse.ArgumentParser:
     for verb in (record, table):
         shipped = str(records.RESULTS)
         _add(verb, "--results", Path, shipped, "FOLDER", "of the records")
-    return parser
 
 
 def _add_recipe(verb: argparse.ArgumentParser) -> None:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import torch
@@ -158,8 +157,9 @@ def train(
     clock = time.perf_counter() - kept["seconds"]
     steps = schedule.total_steps
     compiled = engine.compiles(run.compiled, device, steps)
-    train_epochs = partial(
-        fit,
+    for epoch in _epochs(
+        run,
+        accelerator,
         engine.launched(model, accelerator, compiled=compiled),
         images,
         optimizer,
@@ -167,33 +167,10 @@ def train(
         normalise=normalise,
         teacher=teacher,
         generator=generator,
-        batch_size=recipe.batch_size,
-        bank=bank_of(recipe, images),
-        clip_norm=recipe.clip_norm,
-        mixup=recipe.mixup,
-        bfloat16=engine.bfloat16(run.precision, device),
-        accumulation=run.accumulation,
-        share=(accelerator.process_index, accelerator.num_processes),
-        progress=partial(_batches, run, accelerator),
-    )
-    done = len(kept["epochs"])
-    stages = [
-        train_epochs(
-            objective=objective,
-            epochs=range(max(epochs.start, done + 1), epochs.stop),
-        )
-        for objective, epochs in stages_of(recipe)
-    ]
-    for epoch in chain.from_iterable(stages):
+        done=len(kept["epochs"]),
+    ):
         epoch["loss"] = _mean(epoch["loss"], accelerator)
-        logits = predict(model, validation.images, normalise)
-        if not logits.isfinite().all():
-            raise ValueError(
-                f"after epoch {epoch['epoch']} the model's logits are not "
-                f"finite: learning_rate={recipe.learning_rate} may be too "
-                "large"
-            )
-        scores = outcomes.evaluate(logits, validation.labels)
+        scores = _scores(run, model, validation, normalise, epoch["epoch"])
         kept = {
             "epochs": [*kept["epochs"], epoch | {"validation": scores}],
             "seconds": time.perf_counter() - clock,
@@ -208,6 +185,59 @@ def train(
         tell(accelerator, _report(run, kept))
         _stop_in_time(run, kept, accelerator)
     return unwatched(model), kept | {"compiled": compiled}
+
+
+def _epochs(
+    run: Run,
+    accelerator: Accelerator,
+    model: nn.Module,
+    images: ImageSet,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    *,
+    normalise: Normalise,
+    teacher: Teacher,
+    generator: torch.Generator,
+    done: int,
+) -> Iterator[dict]:
+    # The stages of a recipe one after another, without what is done.
+    recipe = run.recipe
+    for objective, epochs in stages_of(recipe):
+        yield from fit(
+            model,
+            images,
+            optimizer,
+            schedule,
+            normalise=normalise,
+            objective=objective,
+            teacher=teacher,
+            generator=generator,
+            epochs=range(max(epochs.start, done + 1), epochs.stop),
+            batch_size=recipe.batch_size,
+            bank=bank_of(recipe, images),
+            clip_norm=recipe.clip_norm,
+            mixup=recipe.mixup,
+            bfloat16=engine.bfloat16(run.precision, accelerator.device),
+            accumulation=run.accumulation,
+            share=(accelerator.process_index, accelerator.num_processes),
+            progress=partial(_batches, run, accelerator),
+        )
+
+
+def _scores(
+    run: Run,
+    model: nn.Module,
+    validation: ImageSet,
+    normalise: Normalise,
+    epoch: int,
+) -> dict:
+    logits = predict(model, validation.images, normalise)
+    if not logits.isfinite().all():
+        raise ValueError(
+            f"after epoch {epoch} the model's logits are not finite: "
+            f"learning_rate={run.recipe.learning_rate} may be too large"
+        )
+    return outcomes.evaluate(logits, validation.labels)
 
 
 def _again(
