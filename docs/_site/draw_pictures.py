@@ -5,11 +5,15 @@ from recorded networks. The rest of each drawing is written by hand.
 """
 
 import json
+import re
 from pathlib import Path
 
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 
-from labkd import data
+from labkd import data, records
+from labkd.soft_targets import soften
 
 FOLDER = Path(__file__).parents[2] / "labkd" / "pictures"
 CREDIT = (
@@ -25,6 +29,15 @@ CLEAR = (
 AMBIGUOUS = (817, 1229, 2546, 3313, 4382, 9341)
 COLUMNS = 6
 SIDE = 32
+TEACHER = "teacher-resnet18-cifar10"
+STUDENT = "soft-vit_from_resnet18-cifar10"
+# The largest that is recorded of both is drawn.
+SIZES = ("full", "overnight", "laptop")
+TEMPERATURE = 4.0
+TRUCK = 9071
+# What CIFAR-10 calls an automobile is a car to everybody else.
+SHORT = {"automobile": "car"}
+NAMED = ("truck", "car", "frog")
 
 
 def thumbnails() -> None:
@@ -51,5 +64,65 @@ def thumbnails() -> None:
     (FOLDER / "thumbnails.json").write_text(text + "\n", "utf-8")
 
 
+def answers(index: int) -> dict[str, list[float]]:
+    """What teacher and student say of one test image: p and q, and q at 1."""
+    size = next(s for s in SIZES if _logits(TEACHER, s) and _logits(STUDENT, s))
+    teacher, student = (
+        load_file(_logits(recipe, size))["test"][index].double()
+        for recipe in (TEACHER, STUDENT)
+    )
+    return {
+        "p": soften(teacher, TEMPERATURE).tolist(),
+        "q": soften(student, TEMPERATURE).tolist(),
+        "q1": soften(student, 1.0).tolist(),
+    }
+
+
+def _logits(recipe: str, size: str) -> Path | None:
+    path = records.RESULTS / recipe / f"{size}-seed0.logits.safetensors"
+    return path if path.is_file() else None
+
+
+def filled(drawing: str, group: str, content: list[str]) -> str:
+    """A drawing with other content in one of its groups."""
+    pattern = re.compile(rf'(<g id="{group}"[^>]*>).*?(</g>)', re.S)
+    lines = "".join(f"\n{line}" for line in content)
+    changed, times = pattern.subn(rf"\g<1>{lines}\n\g<2>", drawing)
+    if times != 1:
+        raise ValueError(f"{times} groups {group!r} in the drawing, not one")
+    return changed
+
+
+def upright(values: list[float], left: float, foot: float) -> list[str]:
+    """Ten upright bars, 104 units wide and at most 60 high."""
+    return [
+        f'<rect x="{left + 10.4 * place + 1:.1f}" y="{foot - 60 * value:.1f}" '
+        f'width="8.4" height="{60 * value:.1f}"/>'
+        for place, value in enumerate(values)
+    ]
+
+
+def lying(values: list[float], left: float, top: float) -> list[str]:
+    """A bar a row of 35 units, at most 110 wide."""
+    return [
+        f'<rect x="{left}" y="{top + 35 * row}" '
+        f'width="{110 * value:.1f}" height="12"/>'
+        for row, value in enumerate(values)
+    ]
+
+
+def teacher_and_student() -> None:
+    """Their answers, between the softmaxes and the losses."""
+    path = FOLDER / "teacher_and_student.svg"
+    drawing = path.read_text("utf-8")
+    for (group, values), left in zip(
+        answers(TRUCK).items(), (34, 192, 304), strict=True
+    ):
+        bars = upright(values, left, 292)
+        drawing = filled(drawing, f"teacher_and_student-{group}", bars)
+    path.write_text(drawing, "utf-8")
+
+
 if __name__ == "__main__":
     thumbnails()
+    teacher_and_student()
