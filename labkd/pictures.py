@@ -80,9 +80,7 @@ def picture(name: str) -> Picture:
     of the page. Raises `ValueError` for another name.
     """
     if name not in NAMES:
-        raise ValueError(
-            f"no picture {name!r}: there are {', '.join(NAMES)}"
-        )
+        raise ValueError(f"no picture {name!r}: there are {', '.join(NAMES)}")
     svg = (FOLDER / f"{name}.svg").read_text("utf-8")
     # One line: to Markdown, an empty one would end the drawing.
     svg = "".join(line.strip() for line in svg.splitlines())
