@@ -1,4 +1,4 @@
-"""Draws what is measured in labkd/pictures: `python docs/_site/draw_pictures.py`.
+"""Draws what is measured in labkd/pictures: run it as a program.
 
 The thumbnails come from the test images of CIFAR-10 (LABKD_DATA), the bars
 from recorded networks. The rest of each drawing is written by hand.
@@ -8,12 +8,15 @@ import json
 import re
 from pathlib import Path
 
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
 from labkd import data, records
 from labkd.archives import CIFAR10_CLASSES
+from labkd.pretrained import pretrained
 from labkd.soft_targets import soften
+from labkd.views import apply_views
 
 FOLDER = Path(__file__).parents[2] / "labkd" / "pictures"
 CREDIT = (
@@ -26,7 +29,7 @@ CLEAR = (
     *(430, 486, 1455, 1776, 2018, 2899, 3482, 3687, 4840),
     *(5175, 5583, 6275, 6440, 7947, 8738, 8894, 9071, 9403),
 )
-AMBIGUOUS = (817, 1229, 2546, 3313, 4382, 9341)
+AMBIGUOUS = (817, 1229, 2546, 3313, 4882, 9341)
 COLUMNS = 6
 SIDE = 32
 TEACHER = "teacher-resnet18-cifar10"
@@ -35,9 +38,19 @@ STUDENT = "soft-vit_from_resnet18-cifar10"
 SIZES = ("full", "overnight", "laptop")
 TEMPERATURE = 4.0
 TRUCK = 9403
+DEER = 4882
+# Top and left offset of four crops of an image that is padded by 4 pixels.
+CROPS = ((4, 4), (0, 0), (0, 8), (8, 8))
+PADDING = 4
 # What CIFAR-10 calls an automobile is a car to everybody else.
 SHORT = {"automobile": "car"}
 NAMED = ("truck", "car", "frog")
+# Of the padding, which is zeros.
+BLACK = '<rect width="40" height="40" fill="#000" stroke="none"/>'
+COLOURS = {
+    "deer": 'fill="var(--picture-teacher, #0c8599)"',
+    "horse": 'fill="var(--picture-student, #d9480f)"',
+}
 
 
 def thumbnails() -> None:
@@ -151,9 +164,10 @@ def one_loss_two_labels() -> None:
         "p": lying(found["p"], 282, 102),
         "q": lying(found["q"], 282, 116),
         "values": [
-            f'<text x="{288 + 110 * max(found["p"][row], found["q"][row]):.1f}"'
-            f' y="{121 + 35 * row}">{found["p"][row]:.3f}</text>'
+            f'<text x="{288 + 110 * longer:.1f}" y="{121 + 35 * row}">'
+            f"{found['p'][row]:.3f}</text>"
             for row in named
+            for longer in [max(found["p"][row], found["q"][row])]
         ],
     }
     for group, content in groups.items():
@@ -161,7 +175,72 @@ def one_loss_two_labels() -> None:
     path.write_text(drawing, "utf-8")
 
 
+def of_crops(index: int) -> list[list[float]]:
+    """The probabilities that the shipped teacher gives to four crops."""
+    teacher = pretrained(TEACHER)
+    test = data.load("cifar10", "test", download=False)
+    images = test.images[index].expand(len(CROPS), -1, -1, -1)
+    views = torch.tensor([(top, left, False) for top, left in CROPS])
+    pixels = apply_views(images, views, padding=PADDING) / 255
+    with torch.no_grad():
+        logits = teacher((pixels - teacher.mean) / teacher.deviation)
+    return soften(logits, 1.0).tolist()
+
+
+def crop_and_label() -> None:
+    """A row a crop: where it was cut, what it shows, what is said of it."""
+    path = FOLDER / "crop_and_label.svg"
+    drawing = path.read_text("utf-8")
+    rows = []
+    for row, (crop, answer) in enumerate(
+        zip(CROPS, of_crops(DEER), strict=True)
+    ):
+        rows += cut(*crop, top=30 + 84 * row)
+        rows += said(answer, top=30 + 84 * row)
+    drawing = filled(drawing, "crop_and_label-rows", rows)
+    path.write_text(drawing, "utf-8")
+
+
+def cut(down: int, right: int, top: int) -> list[str]:
+    """The padded image with a window in it, and the crop beside it."""
+    image = '<use href="#crop_and_label-image" x="4" y="4"'
+    image = f'{BLACK}{image} width="32" height="32"/>'
+    frame = 'stroke="var(--picture-student, #d9480f)" stroke-width="1.8"'
+    return [
+        f'<svg x="4" y="{top}" width="64" height="64" viewBox="0 0 40 40">'
+        f'{image}<rect x="{right + 0.9}" y="{down + 0.9}" width="30.2" '
+        f'height="30.2" {frame}/></svg>',
+        f'<path d="M74 {top + 32}H90" marker-end="url(#crop_and_label-arrow)"/>',
+        f'<svg x="96" y="{top + 6.4}" width="51.2" height="51.2" '
+        f'viewBox="{right} {down} 32 32">{image}</svg>',
+    ]
+
+
+def said(answer: list[float], top: int) -> list[str]:
+    """Ten upright bars, and the numbers of the two classes in question."""
+    lines = []
+    for place, value in enumerate(answer):
+        name = CIFAR10_CLASSES[place]
+        colour = COLOURS.get(name, 'fill="currentColor" fill-opacity=".4"')
+        lines.append(
+            f'<rect x="{166 + 14 * place}" y="{top + 64 - 64 * value:.1f}" '
+            f'width="11" height="{64 * value:.1f}" stroke="none" {colour}/>'
+        )
+    lines.append(f'<path d="M166 {top + 64}h137" stroke-opacity=".5"/>')
+    for line, name in enumerate(COLOURS):
+        value = answer[CIFAR10_CLASSES.index(name)]
+        height = top + 28 + 24 * line
+        lines.append(
+            f'<rect x="316" y="{height - 12}" width="12" height="12" '
+            f'stroke="none" {COLOURS[name]}/>'
+            f'<text x="334" y="{height}" fill="currentColor" stroke="none">'
+            f"{name} {value:.2f}</text>"
+        )
+    return lines
+
+
 if __name__ == "__main__":
     thumbnails()
     teacher_and_student()
     one_loss_two_labels()
+    crop_and_label()
