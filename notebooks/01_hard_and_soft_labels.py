@@ -72,46 +72,6 @@ figures.use_style()
 plt.rcParams["font.size"] = 12
 torch.set_num_threads(1)  # quicker for networks this small
 
-# %% [markdown]
-# ## Why make a network smaller?
-#
-# A network is trained once and then used for years. While it is trained, its
-# size costs patience. In use it costs time, memory and energy with every
-# single answer, perhaps on a telephone. Yet large networks are usually more
-# accurate than small ones, and the average of several networks, an
-# *ensemble*, is usually more accurate than each of its members.
-#
-# **Compression** looks for the accuracy of the large model at the price of a
-# small one. Buciluă, Caruana and Niculescu-Mizil
-# ([2006](../docs/references.md#bucila2006)) let an ensemble label artificial
-# examples and trained one small network on them. Hinton, Vinyals and Dean
-# ([2015](../docs/references.md#hinton2015), section 4, table 1) report a
-# network for speech that got 58.9 % of its frames right, an ensemble of ten
-# with 61.1 %, and a single network, taught by the ten, with 60.8 %.
-
-# %% [markdown]
-# ## One photograph, ten numbers
-#
-# The label of the photograph is "truck": 1 for truck and 0 for the nine other
-# classes. This is a **hard label**, also called *one-hot*. The figure shows
-# what a teacher answers instead, a **soft label**. The correct class is
-# highlighted.
-#
-# The teacher is not sure here. It almost takes this truck for an automobile;
-# it does not consider a frog. We chose the photograph for this doubt: of the
-# trucks that come with `labkd`, it is the one that the teacher is least sure
-# of. Usually nearly all of the probability is on one class.
-#
-# So the lower panel has no choice in it. It is the average over all 1,000
-# trucks among the test images. Behind *truck* comes *automobile*, then the
-# two other vehicles, and every animal has less than every vehicle. Nobody
-# told this network that a truck is more like a car than like a frog. It found
-# out, and its probabilities say so. Hinton, Vinyals and Dean
-# ([2015](../docs/references.md#hinton2015), section 1) have the example of a
-# BMW, which is rarely taken for a garbage truck, but far more often for that
-# than for a carrot.
-
-# %% tags=["setup"]
 run = ("teacher-resnet18-cifar10", "laptop", 0)
 record = records.read(*run)
 path = records.path_of(*run).with_suffix(".logits.safetensors")
@@ -123,28 +83,59 @@ classes = ["airplane", "automobile", "bird", "cat", "deer"]
 classes += ["dog", "frog", "horse", "ship", "truck"]
 truck = classes.index("truck")
 
-
-def least_sure_truck():
-    """The index of a test image, and the photograph."""
-    about = json.loads((pictures.FOLDER / "thumbnails.json").read_text())
-    trucks = [
-        (probabilities[image["test_index"], truck].item(), place)
-        for place, image in enumerate(about["images"])
-        if image["label"] == "truck"
-    ]
-    place = min(trucks)[1]
-    row, column = divmod(place, about["columns"])
-    sheet = plt.imread(pictures.FOLDER / "thumbnails.png")
-    rows = slice(32 * row, 32 * row + 32)
-    columns = slice(32 * column, 32 * column + 32)
-    return about["images"][place]["test_index"], sheet[rows, columns]
-
-
-index, photograph = least_sure_truck()
+# The thumbnails that come with labkd, and the truck that gets the least.
+about = json.loads((pictures.FOLDER / "thumbnails.json").read_text())
+confidence = {
+    place: probabilities[image["test_index"], truck].item()
+    for place, image in enumerate(about["images"])
+    if image["label"] == "truck"
+}
+place = min(confidence, key=confidence.get)
+index = about["images"][place]["test_index"]
+top, left = (32 * n for n in divmod(place, about["columns"]))
+sheet = plt.imread(pictures.FOLDER / "thumbnails.png")
+photograph = sheet[top : top + 32, left : left + 32]
 answers = {
     f"this photograph (test image {index})": probabilities[index],
     "mean of 1,000 trucks": probabilities[cifar_labels == truck].mean(0),
 }
+
+# %% [markdown]
+# ## Why make a network smaller?
+#
+# A network is trained once and then used for years. In training its size
+# costs patience; in use it costs time, memory and energy with every single
+# answer, perhaps on a phone. Yet large networks are usually more accurate
+# than small ones, and the average of several networks, an *ensemble*, is
+# usually more accurate than each of its members.
+#
+# **Compression** looks for the accuracy of the large model at the price of a
+# small one. Buciluă, Caruana and Niculescu-Mizil
+# ([2006](../docs/references.md#bucila2006)) let an ensemble label artificial
+# examples and trained one small network on them. Hinton, Vinyals and Dean
+# ([2015](../docs/references.md#hinton2015), section 4, table 1) report that
+# ten networks for speech together were 2.2 points better than one of them,
+# and that a single network, taught by the ten, kept 1.9 of these points.
+
+# %% [markdown]
+# ## One photograph, ten numbers
+#
+# The label of this photograph is "truck": 1 for truck and 0 for the nine other
+# classes. That is a **hard label**, also called *one-hot*. The bars show what
+# a teacher answers instead, a **soft label**, with the correct class
+# highlighted. The teacher nearly takes this truck for an automobile; a frog
+# it does not consider. (The table says which network it is. A tenth of the
+# 50,000 training images of CIFAR-10 was kept from it.)
+#
+# We chose a photograph that the teacher is not sure of. Usually nearly all of
+# the probability is on one class, so the lower panel averages over all 1,000
+# trucks among the test images. Behind *truck* comes *automobile*, then the
+# two other vehicles, and every animal has less than every vehicle. Nobody
+# told this network that a truck is more like a car than like a frog. It found
+# out, and its probabilities say so. Hinton, Vinyals and Dean
+# ([2015](../docs/references.md#hinton2015), section 1) put it like this: a
+# BMW is rarely mistaken for a garbage truck, but far more often than for a
+# carrot.
 
 # %% fig_alt="The photograph of a truck, with bars for the teacher's ten probabilities: truck, highlighted, has about half, automobile nearly the other half, all else almost nothing. Below, the mean over 1,000 trucks: truck far ahead, then automobile, ship and airplane, then the animals." tags=["hide-input", "photo"]
 figure, rows = plt.subplots(2, 1, figsize=(4.6, 7), sharex=True)
@@ -229,13 +220,11 @@ opinions = {
     "Ann": torch.tensor([0.60, 0.20, 0.20]),
     "Bob": torch.tensor([0.60, 0.30, 0.10]),
 }
-rows = {}
+table = pd.DataFrame(index=opinions)
 for name, q in opinions.items():
-    rows[name] = {
-        "CE, hard label": cross_entropy(hard_label, q).item(),
-        "KL, soft label": kl(soft_label, q).item(),
-    }
-pd.DataFrame(rows).T.round(4)
+    table.loc[name, "CE, hard label"] = cross_entropy(hard_label, q).item()
+    table.loc[name, "KL, soft label"] = kl(soft_label, q).item()
+table.round(4)
 
 # %% [markdown]
 # ## Two losses, one family
@@ -310,33 +299,28 @@ plt.show()
 # easier to read: a label with entropy $H$ is as undecided as one that is
 # spread evenly over $e^H$ classes.
 #
-# Entropy is not the probability of the other classes together, and not the
-# chance of an error. Above all it is **not an amount of knowledge**. Shuffle
-# the probabilities of the wrong classes among themselves: the entropy stays,
-# and what the label said about cars and frogs is gone. We shall use that.
+# Entropy is not the chance of an error, and **not an amount of knowledge**.
+# Shuffle the probabilities of the wrong classes among themselves: the entropy
+# stays the same, and what the label said about cars and frogs is gone. We
+# shall use that.
 #
-# At the end of its training our teacher is so sure that most of its labels
-# are hard labels in all but name. So one divides its logits by a number
-# before the softmax, the **temperature** $T$. The order of the classes does
-# not change, and the small probabilities become large enough to matter. What
-# $T$ does, and which one to take, is the question of
-# [chapter 2](02_temperature.ipynb). Here it is 4, for teacher and student.
+# The teacher above is so sure that a typical label of it is almost a hard
+# label. The usual remedy is to divide the logits by a number before the
+# softmax, the **temperature** $T$. The order of the classes does not change,
+# and the small probabilities become large enough to matter. Here $T$ is 4,
+# for teacher and student; what it does, and which one to choose, is the
+# question of [chapter 2](02_temperature.ipynb).
 
 # %%
-rows = []
+medians = pd.DataFrame()  # over 10,000 test images
 for temperature in (1.0, 4.0):
     soft = soften(cifar_logits, temperature)  # softmax(logits / T)
-    entropy = torch.special.entr(soft).sum(dim=1).median().item()
-    rows.append(
-        {
-            "T": temperature,
-            "largest probability": soft.amax(dim=1).median().item(),
-            "entropy H": entropy,
-            "classes, e^H": torch.tensor(entropy).exp().item(),
-        }
-    )
-# The medians over 10,000 test images.
-pd.DataFrame(rows).set_index("T").round(3)
+    entropy = torch.special.entr(soft).sum(dim=1).median()
+    largest = soft.amax(dim=1).median()
+    medians.loc[f"T = {temperature:g}", "largest p"] = largest.item()
+    medians.loc[f"T = {temperature:g}", "H"] = entropy.item()
+    medians.loc[f"T = {temperature:g}", "classes, e^H"] = entropy.exp().item()
+medians.round(2)
 
 # %% [markdown]
 # Here is the whole idea in one picture. The hard label lets the loss read one
@@ -353,8 +337,7 @@ pictures.picture("one_loss_two_labels")
 # ([Alpaydin and Kaynak 1998](../docs/references.md#alpaydin1998)), 8 x 8
 # pixels each. The teacher is a convolutional network and learns from all
 # 1,200 training images. The student has one hidden layer and gets only fifty
-# of them. It is in the position of a small model for which little data may be
-# used.
+# of them.
 
 
 # %%
@@ -411,7 +394,7 @@ torch.testing.assert_close(soft_loss(z, v, None), 16 * kl_divergence(z, v, 4))
 
 # %%
 def train(
-    student, batches, loss_function, *, epochs, learning_rate, teacher=None
+    student, batches, loss_function, teacher=None, *, epochs, learning_rate
 ):
     device = next(student.parameters()).device
     optimizer = torch.optim.AdamW(student.parameters(), learning_rate)
@@ -464,14 +447,7 @@ train(teacher, batches, hard_loss, epochs=20, learning_rate=3e-3)
 fifty = [(images[::24], labels[::24])]  # a list of one batch
 by_labels, by_teacher = new_student(seed=0), new_student(seed=0)
 train(by_labels, fifty, hard_loss, epochs=150, learning_rate=1e-2)
-train(
-    by_teacher,
-    fifty,
-    soft_loss,
-    epochs=150,
-    learning_rate=1e-2,
-    teacher=teacher,
-)
+train(by_teacher, fifty, soft_loss, teacher, epochs=150, learning_rate=1e-2)
 
 # %% tags=["hide-input"]
 networks = {
@@ -494,13 +470,14 @@ pd.DataFrame(rows).T
 # label is less certain, and that alone can help. Two controls decide it:
 #
 # - **Wrong classes permuted.** The teacher's own logits, with those of the
-#   wrong classes shuffled within each image, always in the same way. The
-#   label is exactly as soft, image by image. Nearness is gone.
-# - **Label smoothing.** A little probability is taken from the correct class
-#   and spread evenly, as much as gives the teacher's mean entropy. There is
-#   no teacher in it, and nothing about cars and frogs.
+#   wrong classes shuffled within each image, once and for all. The label of
+#   every image is exactly as soft as before. What it says about nearness is
+#   false.
+# - **Label smoothing.** A part of the correct class's probability is spread
+#   evenly over all classes, as much as gives the teacher's mean entropy. Such
+#   a label says nothing about nearness.
 #
-# Both go into the same loss in the teacher's place
+# Both take the teacher's place in the same loss
 # ([controls.py](../labkd/controls.py)).
 
 
@@ -541,44 +518,43 @@ arms = {
 
 
 # %%
-def taught(loss_function, learning_rate, seed, teacher, images, labels):
-    generator = torch.Generator().manual_seed(seed)
-    few = torch.randperm(len(images), generator=generator)[:50]
-    batches, student = [(images[few], labels[few])], new_student(seed)
-    train(
-        student,
-        batches,
-        loss_function,
-        epochs=150,
-        learning_rate=learning_rate,
-        teacher=teacher,
-    )
-    return student
+def students(loss_function, teacher, lesson, learning_rate, seeds):
+    images, labels = lesson
+    trained = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        few = torch.randperm(len(images), generator=generator)[:50]
+        batches = [(images[few], labels[few])]
+        student = new_student(seed)
+        train(
+            student,
+            batches,
+            loss_function,
+            teacher,
+            epochs=150,
+            learning_rate=learning_rate,
+        )
+        trained.append(student)
+    return trained
 
 
-def best_rate(loss_function, teacher, images, labels, validation):
+# %%
+def best_rate(loss_function, teacher, lesson, validation):
     means = {}
     for rate in (3e-3, 1e-2, 3e-2, 1e-1):
-        scores = []
-        for seed in (100, 101, 102):
-            student = taught(
-                loss_function, rate, seed, teacher, images, labels
-            )
-            scores.append(percent_right(student, *validation))
+        trained = students(
+            loss_function, teacher, lesson, rate, range(100, 103)
+        )
+        scores = [percent_right(student, *validation) for student in trained]
         means[rate] = statistics.mean(scores)
     return max(means, key=means.get)
 
 
-# %%
-rates, scores = {}, {}
+lesson, rates, scores = (images, labels), {}, {}
 for arm, loss_function in arms.items():
-    rates[arm] = best_rate(loss_function, teacher, images, labels, validation)
-    scores[arm] = []
-    for seed in range(20):
-        student = taught(
-            loss_function, rates[arm], seed, teacher, images, labels
-        )
-        scores[arm].append(percent_right(student, *test))
+    rates[arm] = best_rate(loss_function, teacher, lesson, validation)
+    trained = students(loss_function, teacher, lesson, rates[arm], range(20))
+    scores[arm] = [percent_right(student, *test) for student in trained]
 
 # %% tags=["hide-input"]
 rows = {"teacher": {"accuracy, %": f"{percent_right(teacher, *test):.1f}"}}
@@ -629,19 +605,20 @@ pd.DataFrame(
 ).T.round(1)
 
 # %% [markdown]
-# **The soft labels win, and it is not because they are soft.** Shuffled, the
-# same probabilities are worth no more than the labels, and the even
-# probabilities of label smoothing are not either. What the student learns
-# from is the order: which wrong classes are near *this* image.
-#
+# **The soft labels win, and not because they are soft.** For the same
+# probabilities, shuffled, no gain over the labels was found, and none for
+# the even ones of label smoothing. What helps the student is to know which
+# wrong classes are near *this* image.
+
+# %% [markdown]
 # ### What this does not show
 #
 # The teacher saw 1,200 labels and the student fifty. Part of what its answers
-# carry is simply what it learned from other images, and with more images of
-# its own a student needs less of that (exercise 4; chapter
-# [15](15_when_it_pays.ipynb) follows it). There is one teacher here, so the
+# carry is simply what it learned from other images, and a student with more
+# images of its own needs less of that (exercise 4 and
+# [chapter 15](15_when_it_pays.ipynb)). There is one teacher here, so the
 # intervals speak of students and of draws of images, not of other teachers.
-# And digits are small: [chapter 6](06_from_cnn_to_vit.ipynb) asks the
+# And these are digits: [chapter 6](06_from_cnn_to_vit.ipynb) asks the
 # question on photographs.
 
 # %% [markdown]

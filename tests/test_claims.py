@@ -1,11 +1,17 @@
-r"""The table of claims says what the records say, and no more."""
+r"""What is claimed on a page is what the records and the outputs say."""
 
 import copy
+import json
 import math
+import re
 import statistics
+from html import unescape
 
 import claims
+import nbformat
 import pytest
+from conftest import ROOT
+from safetensors.torch import load_file
 from scipy.stats import f as fisher
 
 from labkd import records, verdicts
@@ -233,3 +239,120 @@ def test_the_largest_size_is_judged_and_named():
     row = row_of(LABML, small + large)
     assert "(full)" in row and "**here: higher**" in row
     assert f"results/{LABML.ours}/full-seed0.json) × 3" in row
+
+
+# Chapters 1 to 3: what their sentences say of the runs on the page. Each test
+# quotes its sentence, and judges it by the outputs that readers see.
+TABLE_ROW = re.compile(r"<tr.*?</tr>", re.S)
+TABLE_CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.S)
+
+
+def chapter(stem):
+    r"""The prose of a chapter, without marks and line breaks; its tables."""
+    path = ROOT / "notebooks" / f"{stem}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    prose, tables = [], {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose.append(re.sub(r"^>|\*", "", cell.source, flags=re.M))
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            tables |= rows_of(html) if "<table" in html else {}
+    return " ".join(" ".join(prose).split()), tables
+
+
+def rows_of(html):
+    r"""The rows of a table by their names, each by the column's."""
+    head, *rows = [
+        [unescape(text).strip() for text in TABLE_CELL.findall(row)]
+        for row in TABLE_ROW.findall(html)
+    ]
+    return {
+        row[0]: dict(zip(head[1:], row[1:], strict=True))
+        for row in rows
+        if any(row[1:])
+    }
+
+
+def interval(tables, name):
+    r"""The ends of a paired difference's interval."""
+    return float(tables[name]["from"]), float(tables[name]["to"])
+
+
+def test_a_table_is_read_as_it_stands():
+    html = "<table><tr><th></th><th>from</th><th>to</th></tr>"
+    html += "<tr><th>a − b</th><td>-1.5</td><td>2.0</td></tr></table>"
+    assert interval(rows_of(html), "a − b") == (-1.5, 2.0)
+
+
+def test_chapter_1_soft_labels_win_and_the_controls_do_not():
+    prose, tables = chapter("01_hard_and_soft_labels")
+    assert (
+        "A student that learned from the teacher's probabilities was right "
+        "more often than one that learned from the labels of the same images."
+    ) in prose
+    assert interval(tables, "soft labels − labels")[0] > 0
+    assert (
+        "With the probabilities of the wrong classes shuffled, no gain was "
+        "found."
+    ) in prose
+    assert (
+        "For the same probabilities, shuffled, no gain over the labels was "
+        "found, and none for the even ones of label smoothing."
+    ) in prose
+    for control in ("permuted", "label smoothing"):
+        low, high = interval(tables, f"{control} − labels")
+        assert low <= 0 <= high
+    assert "The soft labels win, and not because they are soft." in prose
+    assert interval(tables, "soft labels − permuted")[0] > 0
+
+
+def test_chapter_1_its_teacher_is_better_than_every_student():
+    prose, tables = chapter("01_hard_and_soft_labels")
+    assert "a teacher better than every student" in prose
+    best = [
+        float(tables[arm]["best seed, %"])
+        for arm in ("labels", "soft labels", "permuted", "label smoothing")
+    ]
+    assert float(tables["teacher"]["accuracy, %"]) > max(best)
+
+
+def recorded_teacher():
+    run = ("teacher-resnet18-cifar10", "laptop", 0)
+    path = records.path_of(*run).with_suffix(".logits.safetensors")
+    return load_file(path)["test"].float()
+
+
+def test_chapter_1_what_the_recorded_teacher_says_of_trucks():
+    prose, tables = chapter("01_hard_and_soft_labels")
+    assert (
+        "Behind truck comes automobile, then the two other vehicles, and "
+        "every animal has less than every vehicle."
+    ) in prose
+    p = recorded_teacher().softmax(1)
+    mean = p[9000:].mean(0)
+    vehicles, animals = mean[[0, 1, 8, 9]], mean[2:8]
+    assert mean.argsort(descending=True)[:2].tolist() == [9, 1]
+    assert animals.max() < vehicles.min()
+    assert "that a typical label of it is almost a hard label" in prose
+    assert float(tables["T = 1"]["largest p"]) > 0.9
+
+
+def test_chapter_1_its_photograph_is_a_truck_in_doubt():
+    from labkd import pictures
+
+    prose, _ = chapter("01_hard_and_soft_labels")
+    assert (
+        "The teacher nearly takes this truck for an automobile; a frog it "
+        "does not consider."
+    ) in prose
+    about = json.loads((pictures.FOLDER / "thumbnails.json").read_text())
+    p = recorded_teacher().softmax(1)
+    trucks = [
+        p[image["test_index"]]
+        for image in about["images"]
+        if image["label"] == "truck"
+    ]
+    shown = min(trucks, key=lambda answer: answer[9])
+    automobile, frog, truck = shown[[1, 6, 9]]
+    assert truck > automobile > 0.8 * truck and frog < 0.001
