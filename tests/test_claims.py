@@ -293,16 +293,16 @@ def test_chapter_1_soft_labels_win_and_the_controls_do_not():
     ) in prose
     assert interval(tables, "soft labels − labels")[0] > 0
     assert (
-        "With the probabilities of the wrong classes shuffled, no gain was "
-        "found."
+        "With the probabilities of the wrong classes shuffled, most of the "
+        "gain was lost."
     ) in prose
     assert (
-        "For the same probabilities, shuffled, no gain over the labels was "
-        "found, and none for the even ones of label smoothing."
+        "Shuffled, the same probabilities give at most a small part of the "
+        "gain, and so do the even ones of label smoothing."
     ) in prose
+    gain = float(tables["soft labels − labels"]["points"])
     for control in ("permuted", "label smoothing"):
-        low, high = interval(tables, f"{control} − labels")
-        assert low <= 0 <= high
+        assert interval(tables, f"{control} − labels")[1] < gain / 3
     assert "The soft labels win, and not because they are soft." in prose
     assert interval(tables, "soft labels − permuted")[0] > 0
 
