@@ -10,6 +10,8 @@ from html import unescape
 import claims
 import nbformat
 import pytest
+import torch
+import torch.nn.functional as F
 from conftest import ROOT
 from safetensors.torch import load_file
 from scipy.stats import f as fisher
@@ -248,7 +250,7 @@ TABLE_CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.S)
 
 
 def chapter(stem):
-    r"""The prose of a chapter, without marks and line breaks; its tables."""
+    r"""A chapter's prose, without marks and breaks; its tables by row."""
     path = ROOT / "notebooks" / f"{stem}.ipynb"
     notebook = nbformat.read(path, as_version=4)
     prose, tables = [], {}
@@ -257,7 +259,9 @@ def chapter(stem):
             prose.append(re.sub(r"^>|\*", "", cell.source, flags=re.M))
         for output in cell.get("outputs", []):
             html = output.get("data", {}).get("text/html", "")
-            tables |= rows_of(html) if "<table" in html else {}
+            rows = rows_of(html) if "<table" in html else {}
+            for name, row in rows.items():
+                tables.setdefault(name, {}).update(row)
     return " ".join(" ".join(prose).split()), tables
 
 
@@ -356,3 +360,70 @@ def test_chapter_1_its_photograph_is_a_truck_in_doubt():
     shown = min(trucks, key=lambda answer: answer[9])
     automobile, frog, truck = shown[[1, 6, 9]]
     assert truck > automobile > 0.8 * truck and frog < 0.001
+
+
+def test_chapter_3_two_mistakes_cost_accuracy_and_two_do_not():
+    prose, tables = chapter("03_the_kl_loss")
+    assert (
+        "Of four common mistakes two cost accuracy here, and two only "
+        "shifted the weight."
+    ) in prose
+    assert "For the other two no difference was found" in prose
+    for mistake in ("probabilities", "swapped"):
+        assert interval(tables, f"{mistake} − right")[1] < 0
+    for mistake in ("mean", "no square"):
+        low, high = interval(tables, f"{mistake} − right")
+        assert low <= 0 <= high
+    assert (
+        "With probabilities for logarithms the student loses most of what "
+        "the teacher gives; with swapped arguments it loses a part."
+    ) in prose
+    lost = {
+        arm: float(tables[f"{arm} − right"]["points"])
+        for arm in ("labels", "probabilities", "swapped")
+    }
+    assert lost["labels"] < lost["probabilities"] < lost["labels"] / 2
+    assert lost["labels"] * 0.9 < lost["swapped"]
+
+
+def test_chapter_3_its_teacher_is_better_than_every_student():
+    prose, tables = chapter("03_the_kl_loss")
+    assert "with a teacher better than every student" in prose
+    best = [
+        float(row["best seed, %"])
+        for row in tables.values()
+        if row.get("best seed, %")
+    ]
+    assert len(best) == 6
+    assert float(tables["teacher"]["accuracy, %"]) > max(best)
+
+
+def test_chapter_3_the_test_passes_the_right_form_alone():
+    prose, tables = chapter("03_the_kl_loss")
+    assert "The value looks plausible; the gradient tells." in prose
+    passed = {
+        name: row["test"] for name, row in tables.items() if "test" in row
+    }
+    assert passed.pop("right") == "passes"
+    assert len(passed) == 4 and set(passed.values()) == {"fails"}
+    assert 'The "divergence" is negative, which none can be.' in prose
+    assert float(tables["probabilities"]["value"]) < 0
+
+
+def test_chapter_3_the_square_keeps_the_length_of_the_gradient():
+    prose, _ = chapter("03_the_kl_loss")
+    assert (
+        "Without the factor the gradient falls by a factor of hundreds. With "
+        "it, it stays within a factor of three of the hard term's."
+    ) in prose
+    v = recorded_teacher().double()[::10]
+    torch.manual_seed(0)
+    z = v / 2 + torch.randn_like(v)
+    labels = torch.arange(10).repeat_interleave(100)
+    hard = (z.softmax(1) - F.one_hot(labels, 10)).norm(dim=1).mean()
+    lengths = {}
+    for T in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 20):
+        pull = ((z / T).softmax(1) - (v / T).softmax(1)) / T
+        lengths[T] = pull.norm(dim=1).mean()
+        assert hard / 3 < T**2 * lengths[T] < 3 * hard
+    assert 100 < lengths[1] / lengths[20] < 1000
