@@ -427,3 +427,85 @@ def test_chapter_3_the_square_keeps_the_length_of_the_gradient():
         lengths[T] = pull.norm(dim=1).mean()
         assert hard / 3 < T**2 * lengths[T] < 3 * hard
     assert 100 < lengths[1] / lengths[20] < 1000
+
+
+def test_chapter_2_the_two_experiments_disagree():
+    prose, tables = chapter("02_temperature")
+    assert "The two experiments disagree." in prose
+    assert (
+        "On the digits hotter is better up to 8, and between 8 and 20 no "
+        "difference was found"
+    ) in prose
+    over_1 = {
+        T: interval(tables, f"digits: T = {T} − T = 1") for T in (2, 4, 8, 20)
+    }
+    assert min(low for low, _ in over_1.values()) > 0
+    means = [float(tables[f"T = {T}"]["accuracy, %"]) for T in (1, 2, 4, 8)]
+    assert means == sorted(means)
+    low, high = interval(tables, "digits: T = 20 − T = 8")
+    assert low <= 0 <= high
+    assert (
+        "On CIFAR-10 the temperatures 6 and 12 are worse than 1, and for 2 "
+        "and 3 no difference was found."
+    ) in prose
+    for T in (6, 12):
+        assert interval(tables, f"CIFAR-10: T = {T} − T = 1")[1] < 0
+    for T in (2, 3):
+        low, high = interval(tables, f"CIFAR-10: T = {T} − T = 1")
+        assert low <= 0 <= high
+    assert (
+        "on digits hotter labels taught more, up to a point; on CIFAR-10, "
+        "with another teacher and student, the hottest taught least."
+    ) in prose
+    vits = [float(tables[f"ViT, T = {T}"]["accuracy, %"]) for T in (1, 6, 12)]
+    assert vits[2] == min(vits)
+
+
+def test_chapter_2_its_records_are_those_of_the_package():
+    _, tables = chapter("02_temperature")
+    found = records.load_runs()
+    for T in (1, 2, 3, 6, 12):
+        name = f"soft_t{T}-vit_half_epochs_from_resnet18-cifar10"
+        runs = found[(found["recipe"] == name) & (found["size"] == "laptop")]
+        percents = 100 * runs["accuracy"]
+        row = tables[f"ViT, T = {T}"]
+        assert float(row["accuracy, %"]) == round(percents.mean(), 1)
+        # What the chapter's prose says of these runs.
+        assert len(runs) == 3 and set(runs["source"]) == {"jpeg-q75"}
+        config = records.read(name, "laptop", 0)["config"]
+        assert config["training_images"] == 10_000
+        assert (config["epochs"], config["teacher_weight"]) == (10, 0.9)
+
+
+def test_chapter_2_its_teachers_are_better_than_every_student():
+    prose, tables = chapter("02_temperature")
+    assert "both with a teacher better than every student." in prose
+    for teacher, student in (("teacher", "T ="), ("ResNet-18", "ViT")):
+        best = [
+            float(row["best seed, %"])
+            for name, row in tables.items()
+            if name.startswith(student) and row.get("best seed, %")
+        ]
+        assert len(best) == 5
+        assert float(tables[teacher]["accuracy, %"]) > max(best)
+
+
+def test_chapter_2_what_heating_does_to_the_recorded_teacher():
+    prose, _ = chapter("02_temperature")
+    assert (
+        "At $T = 1$ the median label is hardly more than one class."
+    ) in prose
+    v = recorded_teacher()
+    entropy = torch.special.entr(v.softmax(1)).sum(1)
+    assert entropy.median().exp() < 1.3
+    assert (
+        "The other vehicles come up first and the animals much later."
+    ) in prose
+    # The truck of the page, by its rule.
+    p = v.softmax(1)
+    first, second = p[9000:].topk(2).indices.unbind(1)
+    eligible = 9000 + ((first == 9) & (second == 1)).nonzero().flatten()
+    order = p[eligible, 9].argsort()
+    truck = v[eligible[order[len(order) // 2]]]
+    at_2 = (truck / 2).softmax(0)
+    assert at_2[[0, 1, 8]].min() > 5 * at_2[2:8].max()
