@@ -105,7 +105,9 @@ pictures.picture("teacher_and_student")
 #
 # **Mind the letter.** Elsewhere the weight is called alpha, and it weighs the
 # *soft* term in DeiT's code and in vit-pytorch, but the *hard* one in
-# torchdistill and in Keras' example.
+# torchdistill and in Keras' example. And any loss
+# $a \operatorname{CE} + b \operatorname{KL}$ is this one with
+# $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$.
 
 
 # %%
