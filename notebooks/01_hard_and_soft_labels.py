@@ -587,9 +587,9 @@ pd.DataFrame(rows).T.fillna("")
 # %% [markdown]
 # Do not compare these means by eye: a lucky draw of fifty images lifts all
 # four students of its seed. What counts is the **paired difference** within a
-# seed. The dots are the means of twenty differences, the lines their 95 %
-# intervals ([Student 1908](../docs/references.md#student1908)). An interval
-# that contains zero means that no difference was found.
+# seed. Of twenty such differences we give the mean and its 95 % interval
+# ([Student 1908](../docs/references.md#student1908)). An interval that
+# contains zero means that no difference was found.
 
 # %%
 compared = [
@@ -603,6 +603,12 @@ for ours, theirs in compared:
     gains[f"{ours} − {theirs}"] = paired_difference(
         scores[ours], scores[theirs]
     )
+
+# %% [markdown]
+# **The soft labels win, and not because they are soft.** Shuffled, the same
+# probabilities give at most a small part of the gain, and so do the even
+# ones of label smoothing. What helps the student is to know which wrong
+# classes are near *this* image.
 
 # %% fig_alt="Four intervals in points of accuracy. Soft labels minus labels and soft labels minus permuted lie far to the right of zero; permuted minus labels and label smoothing minus labels contain zero." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.8, 2.8))
@@ -619,12 +625,6 @@ pd.DataFrame(
         for name, gain in gains.items()
     }
 ).T.round(1)
-
-# %% [markdown]
-# **The soft labels win, and not because they are soft.** Shuffled, the same
-# probabilities give at most a small part of the gain, and so do the even
-# ones of label smoothing. What helps the student is to know which wrong
-# classes are near *this* image.
 
 # %% [markdown]
 # ### What this does not show

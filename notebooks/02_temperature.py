@@ -132,10 +132,10 @@ table.round(4)
 # In the code the largest logit is subtracted first, so that every exponent is
 # zero or negative.
 #
-# - $T \to 0$: the negative exponents fall without end and their powers go to
-#   0. The largest class keeps everything: the **argmax**, a hard label.
-# - $T \to \infty$: all exponents go to 0 and all powers to 1. Every class
-#   gets the same: the **uniform** distribution.
+# - $T \to 0$: the negative exponents fall without end and their powers
+#   vanish. The largest class keeps everything: the **argmax**, a hard label.
+# - $T \to \infty$: all exponents vanish and all powers become one. Every
+#   class gets the same: the **uniform** distribution.
 #
 # Neither end is of use as a label. The cold one has no small probabilities,
 # the hot one tells no class from another. What is useful lies between.
@@ -153,11 +153,8 @@ torch.testing.assert_close(softmax(v, 1e6), uniform)
 # chose it: of the test trucks that the teacher gets right, with *automobile*
 # as its second choice, the one whose probability for *truck* is the median.
 #
-# The figure shows three temperatures. On the web page the slider has all
-# those between; the arrow keys move it too. Heat slowly from 1. The other
-# vehicles come up first and the animals much later. Then the animals catch
-# up as well. The range worth using lies between a bar that hides everything
-# and ten bars that say nothing.
+# The range worth using lies between one bar that hides everything and ten
+# bars that say nothing.
 
 # %% fig_alt="Bars of the teacher's ten probabilities for one truck at temperatures 1, 4 and 20: a single bar for truck, then truck with the other vehicles behind it, then ten bars of nearly one length." tags=["hide-input"]
 p = soften(recorded_logits, 1.0)  # (images, classes)
@@ -167,18 +164,26 @@ eligible = (right & (second == automobile)).nonzero().flatten()
 order = p[eligible, truck].argsort()
 chosen = recorded_logits[eligible[order[len(order) // 2]]]
 
-figure, rows = plt.subplots(3, 1, figsize=(4.6, 6.2), sharex=True)
+figure, rows = plt.subplots(3, 1, figsize=(4.6, 5.6), sharex=True)
 for axes, T in zip(rows, (1.0, 4.0, 20.0), strict=True):
     colours = [figures.OTHER] * 10
     colours[truck] = figures.CORRECT
     axes.barh(classes, soften(chosen, T), color=colours)
     axes.get_yticklabels()[truck].set(color=figures.CORRECT, weight="bold")
-    axes.tick_params(axis="y", labelsize=10)
+    axes.tick_params(axis="y", labelsize=9)
     axes.set_title(f"T = {T:g}", size=12)
     axes.invert_yaxis()
 rows[2].set(xlabel="probability", xlim=(0, 1))
 figure.suptitle(source, size=11)
 plt.show()
+
+# %% [markdown]
+# On the web page this slider has all temperatures between; the arrow keys
+# move it too. (In Jupyter, change the three temperatures above.) Heat slowly
+# from 1. The other vehicles come up first and the animals much later. Then
+# the animals catch up as well.
+
+# %% tags=["hide-input"]
 figures.temperature_slider(chosen, classes, truck)
 
 # %% [markdown]
@@ -217,14 +222,14 @@ plt.show()
 #
 # At $T = 20$ the bars look useless. But student and teacher are divided by
 # the same $T$, and small differences between the bars still say which logits
-# are larger. Multiplied by $T^2$, as it should be, the loss turns into half
-# the mean squared distance between the two lists of logits
+# are larger. The loss is multiplied by $T^2$. Let both lists of logits have
+# mean zero, which the softmax does not notice; then, for large $T$, the loss
+# turns into half the mean squared distance between them
 # ([chapter 3](03_the_kl_loss.ipynb#why-t-squared) derives it):
 #
 # $$
 # T^2 \operatorname{KL}(p \,\|\, q) \;\to\;
-#   \frac{1}{2C} \sum_i (z_i - v_i)^2 \qquad (T \to \infty,
-#   \text{ both with mean } 0) .
+#   \frac{1}{2C} \sum_i (z_i - v_i)^2 .
 # $$
 #
 # $T$ is gone from it. So we expect that **high temperatures become alike**:
@@ -351,10 +356,10 @@ train(teacher, batches, hard_loss, epochs=20, learning_rate=3e-3)
 # %% [markdown]
 # ## Which temperature?
 #
-# First on chapter 1's digits: the same teacher and students, fifty images for
-# each seed, the soft labels alone. The arms are five temperatures. Each
-# chooses its learning rate from the same four, as before; the folded code is
-# that of chapter 1.
+# First on chapter 1's digits: the same teacher, the same students, fifty
+# images for each seed, and the soft labels alone, at five temperatures. Each
+# temperature chooses its learning rate from the same four, on training images
+# that the student was not given. The folded code is that of chapter 1.
 
 
 # %%
@@ -373,6 +378,10 @@ for T in (1, 2, 4, 8, 20):
         lesson, _ = draw(seed, images, labels)
         student = taught(loss_function, teacher, lesson, rates[T], seed)
         scores[T].append(percent_right(student, *test))
+
+# %% [markdown]
+# The scores on the test images, with the deviation over the seeds. Each row
+# has the learning rate that was chosen.
 
 # %% tags=["hide-input"]
 rows = {"teacher": {"accuracy, %": f"{percent_right(teacher, *test):.1f}"}}

@@ -190,15 +190,6 @@ hot = T**2 * kl_divergence(z, v, T) * len(z)
 (gradient,) = torch.autograd.grad(hot, z)
 torch.testing.assert_close(gradient, centred / 10, rtol=0, atol=0.01)
 
-# %% [markdown]
-# Does it hold at the temperatures that people use? The figure shows the
-# length of the gradient for the recorded teacher of
-# [chapter 1](01_hard_and_soft_labels.ipynb), and for a student that is half
-# way there: half of the teacher's logits, with noise. Without the factor the
-# gradient falls by a factor of hundreds. With it, it stays within a factor of
-# three of the hard term's. At low $T$ the approximation is rough, and $T^2$
-# corrects a little too much.
-
 # %% tags=["setup"]
 torch.manual_seed(0)
 half_way = recorded_logits / 2 + torch.randn_like(recorded_logits)
@@ -209,6 +200,15 @@ for T in temperatures:
     lengths[T] = ((q - p) / T).norm(dim=1).mean().item()
 one_hot = F.one_hot(recorded_labels, 10)
 hard_length = (half_way.softmax(1) - one_hot).norm(dim=1).mean().item()
+
+# %% [markdown]
+# Does it hold at the temperatures that people use? The figure shows the
+# length of the gradient for the recorded teacher of
+# [chapter 1](01_hard_and_soft_labels.ipynb), and for a student that is half
+# way there: half of the teacher's logits, with noise. Without the factor the
+# gradient falls by a factor of hundreds. With it, it stays within a factor of
+# three of the hard term's. At low $T$ the approximation is rough, and $T^2$
+# corrects a little too much.
 
 # %% fig_alt="Length of the gradient against temperature on logarithmic axes. The KL alone falls steeply; T squared times KL stays near the level of the cross-entropy." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.6, 3.6))
@@ -261,7 +261,7 @@ for name, log_q in {
 }.items():
     loss = F.kl_div(log_q, p, reduction="batchmean")
     (gradient,) = torch.autograd.grad(loss, z)
-    rows[name] = {"loss": loss.item(), "gradient": gradient.tolist()}
+    rows[name] = {"loss": f"{loss:.2f}", "gradient": gradient[0].tolist()}
 pd.DataFrame(rows).T
 
 # %% [markdown]
@@ -463,6 +463,10 @@ for arm, loss_function in arms.items():
         lesson, _ = draw(seed, images, labels)
         student = taught(loss_function, teacher, lesson, rates[arm], seed)
         scores[arm].append(percent_right(student, *test))
+
+# %% [markdown]
+# The scores on the test images, with the deviation over the seeds. Each row
+# has the learning rate that was chosen.
 
 # %% tags=["hide-input"]
 rows = {"teacher": {"accuracy, %": f"{percent_right(teacher, *test):.1f}"}}
