@@ -342,7 +342,7 @@ pictures.picture("one_loss_two_labels")
 # ([Alpaydin and Kaynak 1998](../docs/references.md#alpaydin1998)), 8 x 8
 # pixels each. The teacher is a convolutional network and learns from all
 # 1,200 training images. The student has one hidden layer and gets only fifty
-# of them.
+# of them: so few that a difference can be measured in half a minute.
 
 
 # %%
@@ -441,7 +441,8 @@ validation, test = split_of("validation"), split_of("test")
 # %% [markdown]
 # The teacher learns from all labels, in batches of 64. Then come two students
 # with the same initial weights and the same fifty images. One learns from the
-# fifty labels, the other from what the teacher answers.
+# fifty labels. The other never sees them; it learns from what the teacher
+# answers.
 
 
 # %%
@@ -488,8 +489,8 @@ pd.DataFrame(rows).T
 #   every image is exactly as soft as before. What it says about nearness is
 #   false.
 # - **Label smoothing.** A part of the correct class's probability is spread
-#   evenly over all classes, as much as gives the teacher's mean entropy. Such
-#   a label says nothing about nearness.
+#   evenly over all classes, as much as gives the teacher's mean entropy at
+#   $T = 4$. Such a label says nothing about nearness.
 #
 # Both take the teacher's place in the same loss
 # ([controls.py](../labkd/controls.py)).

@@ -35,7 +35,7 @@
 # > To run: half a minute.
 #
 # In chapter 1 we divided all logits by 4 before the softmax. Without this
-# step most of a teacher's labels are almost hard labels. The number by which
+# step most of its teacher's labels are almost hard labels. The number by which
 # we divide is the **temperature** $T$. We follow it from nearly zero to
 # infinity, and then let experiments choose.
 
@@ -484,12 +484,13 @@ for name, by_temperature in gains.items():
             "from": gain.low,
             "to": gain.high,
         }
-more = paired_difference(scores[20], scores[8])
-rows["digits: T = 20 − T = 8"] = {
-    "points": more.mean,
-    "from": more.low,
-    "to": more.high,
-}
+for hot, warm in ((8, 4), (20, 8)):
+    gain = paired_difference(scores[hot], scores[warm])
+    rows[f"digits: T = {hot} − T = {warm}"] = {
+        "points": gain.mean,
+        "from": gain.low,
+        "to": gain.high,
+    }
 pd.DataFrame(rows).T.round(1)
 
 # %% [markdown]

@@ -107,7 +107,9 @@ pictures.picture("teacher_and_student")
 # *soft* term in DeiT's code and in vit-pytorch, but the *hard* one in
 # torchdistill and in Keras' example. And any loss
 # $a \operatorname{CE} + b \operatorname{KL}$ is this one with
-# $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$.
+# $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$. Which $w$ is
+# best, validation decides, as for $T$; the [results](../docs/results.md)
+# have four weights on CIFAR-10.
 
 
 # %%
@@ -178,14 +180,15 @@ torch.testing.assert_close(
 # nothing.
 
 # %%
-z, v = z.detach().requires_grad_(), v
+z.requires_grad_()
 for T in (1.0, 4.0, 20.0):
     p, q = (v / T).softmax(1), (z / T).softmax(1).detach()
     kl = kl_divergence(z, v, T) * len(z)  # summed over the images
     (gradient,) = torch.autograd.grad(kl, z)
     torch.testing.assert_close(gradient, (q - p) / T)
 
-T, centred = 1000.0, (z - v) - (z - v).mean(1, keepdim=True)
+T = 1000.0
+centred = (z - v) - (z - v).mean(1, keepdim=True)
 hot = T**2 * kl_divergence(z, v, T) * len(z)
 (gradient,) = torch.autograd.grad(hot, z)
 torch.testing.assert_close(gradient, centred / 10, rtol=0, atol=0.01)
@@ -254,11 +257,12 @@ plt.show()
 # %%
 z = torch.tensor([[0.0, -200.0]], requires_grad=True)
 p = torch.tensor([[0.9, 0.1]])
-rows = {}
-for name, log_q in {
+logarithms = {
     "log(softmax)": F.softmax(z, dim=1).log(),
     "log_softmax": F.log_softmax(z, dim=1),
-}.items():
+}
+rows = {}
+for name, log_q in logarithms.items():
     loss = F.kl_div(log_q, p, reduction="batchmean")
     (gradient,) = torch.autograd.grad(loss, z)
     rows[name] = {"loss": f"{loss:.2f}", "gradient": gradient[0].tolist()}

@@ -442,6 +442,7 @@ def test_chapter_2_the_two_experiments_disagree():
     assert min(low for low, _ in over_1.values()) > 0
     means = [float(tables[f"T = {T}"]["accuracy, %"]) for T in (1, 2, 4, 8)]
     assert means == sorted(means)
+    assert interval(tables, "digits: T = 8 − T = 4")[0] > 0
     low, high = interval(tables, "digits: T = 20 − T = 8")
     assert low <= 0 <= high
     assert (
