@@ -1,11 +1,19 @@
-r"""The table of claims says what the records say, and no more."""
+r"""What is claimed on a page is what the records and the outputs say."""
 
 import copy
+import json
 import math
+import re
 import statistics
+from html import unescape
 
 import claims
+import nbformat
 import pytest
+import torch
+import torch.nn.functional as F
+from conftest import ROOT
+from safetensors.torch import load_file
 from scipy.stats import f as fisher
 
 from labkd import records, verdicts
@@ -233,3 +241,272 @@ def test_the_largest_size_is_judged_and_named():
     row = row_of(LABML, small + large)
     assert "(full)" in row and "**here: higher**" in row
     assert f"results/{LABML.ours}/full-seed0.json) × 3" in row
+
+
+# Chapters 1 to 3: what their sentences say of the runs on the page. Each test
+# quotes its sentence, and judges it by the outputs that readers see.
+TABLE_ROW = re.compile(r"<tr.*?</tr>", re.S)
+TABLE_CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.S)
+
+
+def chapter(stem):
+    r"""A chapter's prose, without marks and breaks; its tables by row."""
+    path = ROOT / "notebooks" / f"{stem}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    prose, tables = [], {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose.append(re.sub(r"^>|\*", "", cell.source, flags=re.M))
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            rows = rows_of(html) if "<table" in html else {}
+            for name, row in rows.items():
+                tables.setdefault(name, {}).update(row)
+    return " ".join(" ".join(prose).split()), tables
+
+
+def rows_of(html):
+    r"""The rows of a table by their names, each by the column's."""
+    head, *rows = [
+        [unescape(text).strip() for text in TABLE_CELL.findall(row)]
+        for row in TABLE_ROW.findall(html)
+    ]
+    return {
+        row[0]: dict(zip(head[1:], row[1:], strict=True))
+        for row in rows
+        if any(row[1:])
+    }
+
+
+def interval(tables, name):
+    r"""The ends of a paired difference's interval."""
+    return float(tables[name]["from"]), float(tables[name]["to"])
+
+
+def test_a_table_is_read_as_it_stands():
+    html = "<table><tr><th></th><th>from</th><th>to</th></tr>"
+    html += "<tr><th>a − b</th><td>-1.5</td><td>2.0</td></tr></table>"
+    assert interval(rows_of(html), "a − b") == (-1.5, 2.0)
+
+
+def test_chapter_1_soft_labels_win_and_the_controls_do_not():
+    prose, tables = chapter("01_hard_and_soft_labels")
+    assert (
+        "A student that learned from the teacher's probabilities was right "
+        "more often than one that learned from the labels of the same images."
+    ) in prose
+    assert interval(tables, "soft labels − labels")[0] > 0
+    assert (
+        "With the probabilities of the wrong classes shuffled, most of the "
+        "gain was lost."
+    ) in prose
+    assert (
+        "Shuffled, the same probabilities give at most a small part of the "
+        "gain, and so do the even ones of label smoothing."
+    ) in prose
+    gain = float(tables["soft labels − labels"]["points"])
+    for control in ("permuted", "label smoothing"):
+        assert interval(tables, f"{control} − labels")[1] < gain / 3
+    assert "The soft labels win, and not because they are soft." in prose
+    assert interval(tables, "soft labels − permuted")[0] > 0
+
+
+def test_chapter_1_its_teacher_is_better_than_every_student():
+    prose, tables = chapter("01_hard_and_soft_labels")
+    assert "a teacher better than every student" in prose
+    best = [
+        float(tables[arm]["best seed, %"])
+        for arm in ("labels", "soft labels", "permuted", "label smoothing")
+    ]
+    assert float(tables["teacher"]["accuracy, %"]) > max(best)
+
+
+def recorded_teacher():
+    run = ("teacher-resnet18-cifar10", "laptop", 0)
+    path = records.path_of(*run).with_suffix(".logits.safetensors")
+    return load_file(path)["test"].float()
+
+
+def test_chapter_1_what_the_recorded_teacher_says_of_trucks():
+    prose, tables = chapter("01_hard_and_soft_labels")
+    assert (
+        "Behind truck comes automobile, then the two other vehicles, and "
+        "every animal has less than every vehicle."
+    ) in prose
+    p = recorded_teacher().softmax(1)
+    mean = p[9000:].mean(0)
+    vehicles, animals = mean[[0, 1, 8, 9]], mean[2:8]
+    assert mean.argsort(descending=True)[:2].tolist() == [9, 1]
+    assert animals.max() < vehicles.min()
+    assert "that a typical label of it is almost a hard label" in prose
+    assert float(tables["T = 1"]["largest p"]) > 0.9
+
+
+def test_chapter_1_its_photograph_is_a_truck_in_doubt():
+    from labkd import pictures
+
+    prose, _ = chapter("01_hard_and_soft_labels")
+    assert (
+        "The teacher nearly takes this truck for an automobile; a frog it "
+        "does not consider."
+    ) in prose
+    about = json.loads((pictures.FOLDER / "thumbnails.json").read_text())
+    p = recorded_teacher().softmax(1)
+    trucks = [
+        p[image["test_index"]]
+        for image in about["images"]
+        if image["label"] == "truck"
+    ]
+    shown = min(trucks, key=lambda answer: answer[9])
+    automobile, frog, truck = shown[[1, 6, 9]]
+    assert truck > automobile > 0.8 * truck and frog < 0.001
+
+
+def test_chapter_3_two_mistakes_cost_accuracy_and_two_do_not():
+    prose, tables = chapter("03_the_kl_loss")
+    assert (
+        "Of four common mistakes two cost accuracy here, and two only "
+        "shifted the weight."
+    ) in prose
+    assert "For the other two no difference was found" in prose
+    for mistake in ("probabilities", "swapped"):
+        assert interval(tables, f"{mistake} − right")[1] < 0
+    for mistake in ("mean", "no square"):
+        low, high = interval(tables, f"{mistake} − right")
+        assert low <= 0 <= high
+    assert (
+        "With probabilities for logarithms the student loses most of what "
+        "the teacher gives; with swapped arguments it loses a part."
+    ) in prose
+    lost = {
+        arm: float(tables[f"{arm} − right"]["points"])
+        for arm in ("labels", "probabilities", "swapped")
+    }
+    assert lost["labels"] < lost["probabilities"] < lost["labels"] / 2
+    assert lost["labels"] * 0.9 < lost["swapped"]
+
+
+def test_chapter_3_its_teacher_is_better_than_every_student():
+    prose, tables = chapter("03_the_kl_loss")
+    assert "with a teacher better than every student" in prose
+    best = [
+        float(row["best seed, %"])
+        for row in tables.values()
+        if row.get("best seed, %")
+    ]
+    assert len(best) == 6
+    assert float(tables["teacher"]["accuracy, %"]) > max(best)
+
+
+def test_chapter_3_the_test_passes_the_right_form_alone():
+    prose, tables = chapter("03_the_kl_loss")
+    assert "The value looks plausible; the gradient tells." in prose
+    passed = {
+        name: row["test"] for name, row in tables.items() if "test" in row
+    }
+    assert passed.pop("right") == "passes"
+    assert len(passed) == 4 and set(passed.values()) == {"fails"}
+    assert 'The "divergence" is negative, which none can be.' in prose
+    assert float(tables["probabilities"]["value"]) < 0
+
+
+def test_chapter_3_the_square_keeps_the_length_of_the_gradient():
+    prose, _ = chapter("03_the_kl_loss")
+    assert (
+        "Without the factor the gradient falls by a factor of hundreds. With "
+        "it, it stays within a factor of three of the hard term's."
+    ) in prose
+    v = recorded_teacher().double()[::10]
+    torch.manual_seed(0)
+    z = v / 2 + torch.randn_like(v)
+    labels = torch.arange(10).repeat_interleave(100)
+    hard = (z.softmax(1) - F.one_hot(labels, 10)).norm(dim=1).mean()
+    lengths = {}
+    for T in (1, 1.5, 2, 3, 4, 6, 8, 12, 16, 20):
+        pull = ((z / T).softmax(1) - (v / T).softmax(1)) / T
+        lengths[T] = pull.norm(dim=1).mean()
+        assert hard / 3 < T**2 * lengths[T] < 3 * hard
+    assert 100 < lengths[1] / lengths[20] < 1000
+
+
+def test_chapter_2_the_two_experiments_disagree():
+    prose, tables = chapter("02_temperature")
+    assert "The two experiments disagree." in prose
+    assert (
+        "On the digits hotter is better up to 8, and between 8 and 20 no "
+        "difference was found"
+    ) in prose
+    over_1 = {
+        T: interval(tables, f"digits: T = {T} − T = 1") for T in (2, 4, 8, 20)
+    }
+    assert min(low for low, _ in over_1.values()) > 0
+    means = [float(tables[f"T = {T}"]["accuracy, %"]) for T in (1, 2, 4, 8)]
+    assert means == sorted(means)
+    assert interval(tables, "digits: T = 8 − T = 4")[0] > 0
+    low, high = interval(tables, "digits: T = 20 − T = 8")
+    assert low <= 0 <= high
+    assert (
+        "On CIFAR-10 the temperatures 6 and 12 are worse than 1, and for 2 "
+        "and 3 no difference was found."
+    ) in prose
+    for T in (6, 12):
+        assert interval(tables, f"CIFAR-10: T = {T} − T = 1")[1] < 0
+    for T in (2, 3):
+        low, high = interval(tables, f"CIFAR-10: T = {T} − T = 1")
+        assert low <= 0 <= high
+    assert (
+        "on digits hotter labels taught more, up to a point; on CIFAR-10, "
+        "with another teacher and student, the hottest taught least."
+    ) in prose
+    vits = [float(tables[f"ViT, T = {T}"]["accuracy, %"]) for T in (1, 6, 12)]
+    assert vits[2] == min(vits)
+
+
+def test_chapter_2_its_records_are_those_of_the_package():
+    _, tables = chapter("02_temperature")
+    found = records.load_runs()
+    for T in (1, 2, 3, 6, 12):
+        name = f"soft_t{T}-vit_half_epochs_from_resnet18-cifar10"
+        runs = found[(found["recipe"] == name) & (found["size"] == "laptop")]
+        percents = 100 * runs["accuracy"]
+        row = tables[f"ViT, T = {T}"]
+        assert float(row["accuracy, %"]) == round(percents.mean(), 1)
+        # What the chapter's prose says of these runs.
+        assert len(runs) == 3 and set(runs["source"]) == {"jpeg-q75"}
+        config = records.read(name, "laptop", 0)["config"]
+        assert config["training_images"] == 10_000
+        assert (config["epochs"], config["teacher_weight"]) == (10, 0.9)
+
+
+def test_chapter_2_its_teachers_are_better_than_every_student():
+    prose, tables = chapter("02_temperature")
+    assert "both with a teacher better than every student." in prose
+    for teacher, student in (("teacher", "T ="), ("ResNet-18", "ViT")):
+        best = [
+            float(row["best seed, %"])
+            for name, row in tables.items()
+            if name.startswith(student) and row.get("best seed, %")
+        ]
+        assert len(best) == 5
+        assert float(tables[teacher]["accuracy, %"]) > max(best)
+
+
+def test_chapter_2_what_heating_does_to_the_recorded_teacher():
+    prose, _ = chapter("02_temperature")
+    assert (
+        "At $T = 1$ the median label is hardly more than one class."
+    ) in prose
+    v = recorded_teacher()
+    entropy = torch.special.entr(v.softmax(1)).sum(1)
+    assert entropy.median().exp() < 1.3
+    assert (
+        "The other vehicles come up first and the animals much later."
+    ) in prose
+    # The truck of the page, by its rule.
+    p = v.softmax(1)
+    first, second = p[9000:].topk(2).indices.unbind(1)
+    eligible = 9000 + ((first == 9) & (second == 1)).nonzero().flatten()
+    order = p[eligible, 9].argsort()
+    truck = v[eligible[order[len(order) // 2]]]
+    at_2 = (truck / 2).softmax(0)
+    assert at_2[[0, 1, 8]].min() > 5 * at_2[2:8].max()
