@@ -31,8 +31,8 @@
 # > **Evidence.** Each part is checked against PyTorch. Two kinds of training
 # > are compared on scikit-learn's digits, five networks of each kind.
 # >
-# > Before: a training loop in PyTorch (chapter 1). To read: 12 minutes. To
-# > run: 1 minute.
+# > Before: a training loop in PyTorch (chapter 1). To read: twelve minutes.
+# > To run: half a minute.
 #
 # A convolutional network (CNN) like the teacher of
 # [chapter 4](04_the_teacher.ipynb) is *built* to expect two things.
@@ -50,6 +50,7 @@ if find_spec("labkd") is None:  # in Colab, say
 
 # %% tags=["setup"]
 import math
+import statistics
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -62,6 +63,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from labkd import figures, vit
 from labkd.data import load
 from labkd.inference import paired_difference
+from labkd.pictures import picture
 from labkd.verdicts import verdict
 
 # %config InlineBackend.figure_format = "retina"
@@ -79,6 +81,9 @@ torch.set_num_threads(1)  # quicker for networks this small
 # end, and a linear layer makes ten logits of it.
 #
 # We now build these parts one by one.
+
+# %% tags=["hide-input"]
+picture("vision_transformer")
 
 # %% [markdown]
 # ## Patches
@@ -477,20 +482,19 @@ for kind, trained in networks.items():
         trained.append(model)
 
 # %% tags=["hide-input"]
-rows = []
-for trained in networks.values():
+rows = {}
+for kind, trained in networks.items():
     right = [percent_right(model, images, labels) for model in trained]
     scrambled = scramble(images, order)
     lost = [percent_right(model, scrambled, labels) for model in trained]
-    rows.append(
-        {
-            "parameters": sum(p.numel() for p in trained[0].parameters()),
-            "right on test digits, %": pd.Series(right).mean(),
-            "± deviation": pd.Series(right).std(),
-            "scrambled, %": pd.Series(lost).mean(),
-        }
-    )
-pd.DataFrame(rows, index=list(networks)).round(1)
+    parameters = sum(p.numel() for p in trained[0].parameters())
+    rows[kind] = {
+        "parameters": f"{parameters:,}",
+        "test digits, %": f"{statistics.mean(right):.1f}",
+        "± deviation": f"{statistics.stdev(right):.1f}",
+        "scrambled, %": f"{statistics.mean(lost):.1f}",
+    }
+pd.DataFrame(rows).T
 
 # %% [markdown]
 # ## Which places are neighbours?
@@ -502,7 +506,8 @@ pd.DataFrame(rows, index=list(networks)).round(1)
 #
 # For every pair of the sixteen places we take the cosine of their two
 # vectors in $E_{pos}$, and count the steps from one place to the other along
-# rows and columns. Neighbours are one step apart.
+# rows and columns. Neighbours are one step apart. In the table, *from* and
+# *to* are the ends of the 95 % interval over the five networks.
 
 
 # %%
@@ -535,19 +540,18 @@ axes.legend(title="training digits")
 plt.show()
 
 # %% tags=["hide-input"]
-rows = []
-for trained in networks.values():
+rows = {}
+for kind, trained in networks.items():
     near = [cosines(m)[steps == 1].mean().item() for m in trained]
     far = [cosines(m)[steps > 1].mean().item() for m in trained]
     difference = paired_difference(near, far)
-    rows.append(
-        {
-            "cosine of neighbours minus that of others": difference.mean,
-            "± half of the 95 % interval": difference.half_width,
-            "verdict": verdict(difference).words,
-        }
-    )
-pd.DataFrame(rows, index=list(networks)).round(2)
+    rows[f"neighbours − others, {kind}"] = {
+        "cosine": f"{difference.mean:+.2f}",
+        "from": f"{difference.low:+.2f}",
+        "to": f"{difference.high:+.2f}",
+        "verdict": verdict(difference).words,
+    }
+pd.DataFrame(rows).T
 
 # %% [markdown]
 # From shifted digits the network has found its neighbours: they are much more

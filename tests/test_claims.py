@@ -1,11 +1,15 @@
-r"""The table of claims says what the records say, and no more."""
+r"""What is claimed on a page is what the records and the outputs say."""
 
 import copy
 import math
+import re
 import statistics
+from html import unescape
 
 import claims
+import nbformat
 import pytest
+from conftest import ROOT
 from scipy.stats import f as fisher
 
 from labkd import records, verdicts
@@ -233,3 +237,72 @@ def test_the_largest_size_is_judged_and_named():
     row = row_of(LABML, small + large)
     assert "(full)" in row and "**here: higher**" in row
     assert f"results/{LABML.ours}/full-seed0.json) × 3" in row
+
+
+# Chapters 1 to 3: what their sentences say of the runs on the page. Each test
+# quotes its sentence, and judges it by the outputs that readers see.
+TABLE_ROW = re.compile(r"<tr.*?</tr>", re.S)
+TABLE_CELL = re.compile(r"<t[hd][^>]*>(.*?)</t[hd]>", re.S)
+
+
+def chapter(stem):
+    r"""The prose of a chapter, without marks and line breaks; its tables."""
+    path = ROOT / "notebooks" / f"{stem}.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    prose, tables = [], {}
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            prose.append(re.sub(r"^>|\*", "", cell.source, flags=re.M))
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            tables |= rows_of(html) if "<table" in html else {}
+    return " ".join(" ".join(prose).split()), tables
+
+
+def rows_of(html):
+    r"""The rows of a table by their names, each by the column's."""
+    head, *rows = [
+        [unescape(text).strip() for text in TABLE_CELL.findall(row)]
+        for row in TABLE_ROW.findall(html)
+    ]
+    return {
+        row[0]: dict(zip(head[1:], row[1:], strict=True))
+        for row in rows
+        if any(row[1:])
+    }
+
+
+def interval(tables, name):
+    r"""The ends of a paired difference's interval."""
+    return float(tables[name]["from"]), float(tables[name]["to"])
+
+
+def test_a_table_is_read_as_it_stands():
+    html = "<table><tr><th></th><th>from</th><th>to</th></tr>"
+    html += "<tr><th>a − b</th><td>-1.5</td><td>2.0</td></tr></table>"
+    assert interval(rows_of(html), "a − b") == (-1.5, 2.0)
+
+
+# Chapters 4, 5 and 7: the same, and what they say of the records.
+def test_chapter_5_shifted_digits_teach_which_places_are_neighbours():
+    prose, tables = chapter("05_a_vision_transformer")
+    assert (
+        "From shifted digits the network has found its neighbours: they are "
+        "much more alike than other pairs"
+    ) in prose
+    assert interval(tables, "neighbours − others, shifted")[0] > 0.3
+    assert (
+        "From the digits as they are it has not: neighbours come out no more "
+        "alike than other pairs, if anything a little less."
+    ) in prose
+    low, high = interval(tables, "neighbours − others, as they are")
+    assert low + high < 0 and high < 0.05
+
+
+def test_chapter_5_both_kinds_read_and_use_the_places():
+    prose, tables = chapter("05_a_vision_transformer")
+    assert "Both kinds learn to read." in prose
+    assert "leave the places as they are, and both fail" in prose
+    for kind in ("as they are", "shifted"):
+        assert float(tables[kind]["test digits, %"]) > 85
+        assert float(tables[kind]["scrambled, %"]) < 40

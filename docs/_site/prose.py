@@ -28,8 +28,6 @@ CODE = re.compile(r"^(`{3,}).*?^\1|`[^`\n]+`", re.S | re.M)
 COMMENT = re.compile(r"<!--.*?-->", re.S)
 # How sure an interval is meant to be is chosen, not measured.
 LEVEL = re.compile(r"\d+(?:\.\d+)?\s*%\s+(?:confidence\s+)?interval")
-# What a chapter asks of its reader's time is a plan, too.
-PLAN = re.compile(r"To (?:read|run): [^.]*\.")
 # Worked by hand: three digits in a formula meet those of some score by chance
 # once there are a hundred records; four hardly do.
 FORMULA = re.compile(r"\$\$.*?\$\$|\$[^$]*\$", re.S)
@@ -49,7 +47,6 @@ def measured_numbers(text: str, records: list[dict] = ()) -> list[str]:
     found = []
     for paragraph in re.split(r"\n\s*\n", COMMENT.sub("", text)):
         bare = PLACE.sub("", LEVEL.sub("", CODE.sub("", paragraph)))
-        bare = PLAN.sub("", bare)
         if not CITED.search(bare):
             found += [match[0] for match in MEASURED.finditer(bare)]
         told = NUMBER.findall(FORMULA.sub(" ", bare))
