@@ -306,3 +306,78 @@ def test_chapter_5_both_kinds_read_and_use_the_places():
     for kind in ("as they are", "shifted"):
         assert float(tables[kind]["test digits, %"]) > 85
         assert float(tables[kind]["scrambled, %"]) < 40
+
+
+def test_chapter_4_gradients_vanish_by_initial_weights_alone():
+    prose, tables = chapter("04_the_teacher")
+    assert (
+        "Only PyTorch's own initial weights let the gradient of the plain "
+        "stack vanish. He's do not, without any shortcut. Shortcuts alone "
+        "even make it explode, for every layer adds to the sum; BatchNorm "
+        "keeps that in bounds."
+    ) in prose
+    share = {
+        start: {kind: float(value) for kind, value in tables[start].items()}
+        for start in (
+            "PyTorch's initial weights",
+            "He's",
+            "He's and BatchNorm",
+        )
+    }
+    assert share["PyTorch's initial weights"]["plain"] < 1e-6
+    assert 0.1 < share["He's"]["plain"] < 10
+    assert share["He's"]["with shortcuts"] > 1e4
+    assert 0.1 < share["He's and BatchNorm"]["with shortcuts"] < 100
+    assert share["He's and BatchNorm"]["plain"] > 1
+
+
+def test_chapter_4_thirty_layers_learn_with_shortcuts_only():
+    prose, tables = chapter("04_the_teacher")
+    assert (
+        "Thirty plain layers stay near $\\log 10 = 2.30$, the loss of a guess "
+        "among ten classes, though no gradient had vanished when they began. "
+        "With shortcuts the same thirty learn."
+    ) in prose
+
+    def loss(name):
+        return float(tables[name]["training loss"])
+
+    assert 2.1 < loss("30 layers, plain") < 2.4
+    assert loss("30 layers, with shortcuts") < 1.7
+    assert loss("10 layers, plain") < 1.9
+
+
+def test_chapter_4_the_stem_that_keeps_the_pixels_is_better_and_dearer():
+    prose, tables = chapter("04_the_teacher")
+    assert (
+        "On digits of 8 by 8 pixels it was better than one that begins as "
+        "networks for photographs do; it also costs more."
+    ) in prose
+    assert "The network that keeps its pixels is better here" in prose
+    assert interval(tables, "small images − photographs")[0] > 0
+    assert "computes several times as much for each image" in prose
+    cost = {
+        stem: float(tables[stem]["million multiply-adds"])
+        for stem in ("stem for photographs", "stem for small images")
+    }
+    assert cost["stem for small images"] > 2 * cost["stem for photographs"]
+
+
+def test_chapter_4_names_the_run_that_it_shows():
+    prose, tables = chapter("04_the_teacher")
+    recipe = "teacher-resnet18-cifar10"
+    waiting = (
+        "(A longer training, of 30 epochs, is still being recorded. Until "
+        "then this is the run of size `laptop`, of seven.)"
+    )
+    landed = records.path_of(recipe, "overnight", 0).is_file()
+    # When the record lands: size "overnight" in the chapter's cell, this
+    # sentence away, and the chapter run again.
+    assert (waiting in prose) != landed
+    shown = records.read(recipe, "overnight" if landed else "laptop", 0)
+    assert tables["epochs"]["teacher"] == str(shown["config"]["epochs"])
+    assert tables["data"]["teacher"] == records.data_of(shown)
+    assert "It learned from 45,000 of the 50,000 training images" in prose
+    assert shown["config"].get("training_images", 0) == 0
+    assert "a ResNet-18 of half the paper's width" in prose
+    assert shown["config"]["width"] == 32
