@@ -46,7 +46,6 @@ if find_spec("labkd") is None:  # in Colab, say
     address = "git+https://github.com/labkd/labkd"
     get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
 
-# %% tags=["setup"]
 import statistics
 
 import matplotlib.pyplot as plt
@@ -194,13 +193,6 @@ def with_stem_for_photographs(model, in_channels, width):
     return model
 
 
-# %% [markdown]
-# The table counts what arrives, for a ResNet-18 of the paper's width, 64. With
-# the stem for photographs the last stage, which has most of the weights, sees
-# a single position of a small image. But keeping the pixels is not free: every
-# convolution then runs at sixteen times as many positions.
-
-
 # %% tags=["setup"]
 def sides(model, size):
     hidden = model.maxpool(model.conv1(torch.zeros(1, 3, size, size)))
@@ -210,6 +202,12 @@ def sides(model, size):
         found.append(hidden.shape[-1])
     return found
 
+
+# %% [markdown]
+# The table counts what arrives, for a ResNet-18 of the paper's width, 64. With
+# the stem for photographs the last stage, which has most of the weights, sees
+# a single position of a small image. But keeping the pixels is not free: every
+# convolution then runs at sixteen times as many positions.
 
 # %% tags=["hide-input"]
 small = ResNet18(3, 64).eval()
@@ -312,12 +310,10 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## The loop
 #
-# It is the loop of this teacher's record, too: SGD with Nesterov's momentum
-# and weight decay, and a learning rate that rises for a quarter of the steps
-# and then falls to zero, along straight lines. Every batch is shifted at
-# random. The digits move by up to one pixel. (The images of CIFAR-10 move by
-# up to four and are mirrored half of the time. Digits must not be: a mirrored
-# 3 is not a 3.)
+# Every batch is shifted at random, so that no image looks the same twice in a
+# row. The digits move by up to one pixel. The images of CIFAR-10, in the
+# teacher's record below, move by up to four and are mirrored half of the time.
+# Digits must not be: a mirrored 3 is not a 3.
 
 
 # %%
@@ -325,6 +321,13 @@ def shifted(images):
     padded = F.pad(images, (1, 1, 1, 1), value=-1.0)  # blank paper
     top, left = torch.randint(3, (2,)).tolist()
     return padded[:, :, top : top + 8, left : left + 8]
+
+
+# %% [markdown]
+# Stochastic gradient descent (SGD) with momentum and weight decay is the
+# choice of He et al. Nesterov's form of momentum and the schedule are ours:
+# the learning rate rises for a quarter of the steps and then falls to zero,
+# along straight lines. The record below was made in the same way.
 
 
 # %%
@@ -348,6 +351,12 @@ def optimizer_and_schedule(model, learning_rate, steps):
     return optimizer, schedule
 
 
+# %% [markdown]
+# The rest is the usual loop. `model.train()` matters here: it tells BatchNorm
+# to use the batch's own means and variances (see below). The function returns
+# the mean loss of the last epoch.
+
+
 # %%
 def train(model, batches, epochs, learning_rate):
     device = next(model.parameters()).device
@@ -365,13 +374,20 @@ def train(model, batches, epochs, learning_rate):
             optimizer.step()
             schedule.step()
             losses.append(loss.item())
-    return statistics.mean(losses)  # of the last epoch
+    return statistics.mean(losses)
 
 
 # %% tags=["setup"]
 def pixels_and_labels(split):
     data = load("digits", split)
     return data.images.float() / 127.5 - 1, data.labels
+
+
+@torch.no_grad()
+def percent_right(model, images, labels):
+    model.eval()
+    predicted = model(images).argmax(dim=1)
+    return 100 * (predicted == labels).double().mean().item()
 
 
 training_set = TensorDataset(*pixels_and_labels("train"))
@@ -407,6 +423,14 @@ for depth in (10, 30):
             loss_of_stack(depth, shortcuts, best, seed) for seed in range(3)
         ]
 
+# %% [markdown]
+# Thirty plain layers stay near $\log 10 = 2.30$, the loss of a guess among
+# ten classes, though no gradient had vanished when they began. With shortcuts
+# the same thirty learn. The idea of He et al. (section 3.1): a block that has
+# nothing to add need only make $F$ small, whereas plain layers have to learn
+# to pass on what they get. Why plain layers fail so badly, that paper leaves
+# open.
+
 # %% tags=["hide-input"]
 rows = {
     name: {
@@ -416,14 +440,6 @@ rows = {
     for name, found in losses.items()
 }
 pd.DataFrame(rows).T
-
-# %% [markdown]
-# Thirty plain layers stay near $\log 10 = 2.30$, the loss of a guess among
-# ten classes, though no gradient had vanished when they began. With shortcuts
-# the same thirty learn. The idea of He et al. (section 3.1): a block that has
-# nothing to add need only make $F$ small, whereas plain layers have to learn
-# to pass on what they get. Why plain layers fail so badly, that paper leaves
-# open.
 
 # %% [markdown]
 # ## The mean of a batch, by hand
@@ -474,12 +490,8 @@ def new_network(stem, seed):
     return model
 
 
-# %% tags=["setup"]
-@torch.no_grad()
-def percent_right(model, images, labels):
-    model.eval()
-    predicted = model(images).argmax(dim=1)
-    return 100 * (predicted == labels).double().mean().item()
+# %% [markdown]
+# The two trials have six epochs each, the five final runs sixteen.
 
 
 # %%
@@ -498,6 +510,14 @@ for stem in ("stem for photographs", "stem for small images"):
     best = max(tried, key=tried.get)
     rates[stem] = best
     scores[stem] = [score(stem, 16, best, seed, test) for seed in range(5)]
+
+# %% [markdown]
+# The network that keeps its pixels is better here; *from* and *to* are the
+# ends of the 95 % interval. Two things belong to that result. The better
+# network computes several times as much for each image. And the other one is
+# not finished: with more epochs it comes closer (exercise 4). If your images
+# are small and your network comes from a library, change the stem or enlarge
+# the images; either costs compute. A teacher is trained once, so we pay.
 
 # %% tags=["hide-input"]
 rows = {}
@@ -528,14 +548,6 @@ rows = {
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# The network that keeps its pixels is better here; *from* and *to* are the
-# ends of the 95 % interval. Two things belong to that result. The better
-# network computes several times as much for each image. And the other one is
-# not finished: with more epochs it comes closer (exercise 4). If your images
-# are small and your network comes from a library, change the stem or enlarge
-# the images; either costs compute. A teacher is trained once, so we pay.
-
-# %% [markdown]
 # ## The recorded teacher
 #
 # Trained on CIFAR-10 in this way, a ResNet-18 of half the paper's width
@@ -560,6 +572,13 @@ rows = {
 }
 pd.DataFrame({"teacher": rows})
 
+# %% [markdown]
+# The two losses are not measured alike. The training loss is a mean over an
+# epoch in which the network changes, on shifted and mirrored images; the
+# validation loss is taken after the epoch, on images as they are. And as the
+# learning rate falls to zero at the end, a curve that is best in its last
+# epoch says nothing about whether more epochs would help.
+
 # %% tags=["hide-input"] fig_alt="Two panels over the epochs of the recorded teacher. Above, the loss on training and on validation images falls; below, the share of validation images that it gets right rises."
 curves = records.curves(recipe, size)
 figure, (above, below) = plt.subplots(2, 1, figsize=(4.4, 4.4), sharex=True)
@@ -575,12 +594,6 @@ figure.suptitle(records.data_of(record), fontsize=11)
 plt.show()
 
 # %% [markdown]
-# The two losses are not measured alike. The training loss is a mean over an
-# epoch in which the network changes, on shifted and mirrored images; the
-# validation loss is taken after the epoch, on images as they are. And as the
-# learning rate falls to zero at the end, a curve that is best in its last
-# epoch says nothing about whether more epochs would help.
-#
 # Is it good enough to teach? It has to be better than its students. Every
 # comparison in this course asks that first
 # ([verdicts.py](../labkd/verdicts.py)). How far its *probabilities* can be

@@ -48,7 +48,6 @@ if find_spec("labkd") is None:  # in Colab, say
     address = "git+https://github.com/labkd/labkd"
     get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
 
-# %% tags=["setup"]
 import math
 import statistics
 
@@ -115,9 +114,11 @@ assert_close(tokens, convolution(images).flatten(2).transpose(1, 2))
 
 # %% [markdown]
 # Here is what a network gets to see of a digit of 8 by 8 pixels: sixteen
-# patches of 2 by 2 pixels, in a row, with their places numbered. On the
-# right the same sixteen are put together in another order. We need that
-# picture below.
+# patches of 2 by 2 pixels in a row, with their places numbered. Which of them
+# lie side by side cannot be seen there.
+#
+# On the right the sixteen are put together in another order. We call such
+# images *scrambled*, and use them below to ask what a network knows of places.
 
 
 # %%
@@ -390,7 +391,7 @@ def new_network(seed):
 #
 # As the rows start at random, every order is as good as another. *A ViT
 # learns from scrambled digits as well as from digits.* A CNN does not: its
-# windows would see pieces that do not belong together (exercise 4).
+# windows see pieces that do not belong together (exercise 4).
 
 # %%
 model = new_network(seed=0)
@@ -419,8 +420,10 @@ def shifted(images):
 
 
 # %% [markdown]
-# The loop is the usual one: forward, loss, gradient, step. The learning rate
-# rises at first and then falls to zero.
+# The loop is the usual one: compute the loss and its gradient, take a step.
+# `model.train()` makes no difference to this network, but it does to others,
+# so it belongs to every loop. The learning rate rises at first and then falls
+# to zero.
 
 
 # %%
@@ -445,12 +448,17 @@ def train(model, batches, epochs, learning_rate, shift):
             schedule.step()
 
 
-# %%
+# %% tags=["setup"]
 @torch.no_grad()
 def percent_right(model, images, labels):
     model.eval()
     predicted = model(images).argmax(dim=1)
     return 100 * (predicted == labels).double().mean().item()
+
+
+def pixels_and_labels(split):
+    data = load("digits", split)
+    return data.images.float() / 127.5 - 1, data.labels
 
 
 # %% [markdown]
@@ -461,13 +469,6 @@ def percent_right(model, images, labels):
 # Both kinds learn to read. Scramble the test images and leave the places as
 # they are, and both fail: they do use $E_{pos}$. No learning rate was tuned
 # here, so the two rows are no contest between the two kinds of training.
-
-
-# %% tags=["setup"]
-def pixels_and_labels(split):
-    data = load("digits", split)
-    return data.images.float() / 127.5 - 1, data.labels
-
 
 # %%
 batches = DataLoader(
@@ -506,8 +507,8 @@ pd.DataFrame(rows).T
 #
 # For every pair of the sixteen places we take the cosine of their two
 # vectors in $E_{pos}$, and count the steps from one place to the other along
-# rows and columns. Neighbours are one step apart. In the table, *from* and
-# *to* are the ends of the 95 % interval over the five networks.
+# rows and columns. Neighbours are one step apart. In the figure a dot is one
+# network, and the lines are means.
 
 
 # %%
@@ -539,6 +540,21 @@ axes.set(xlabel="steps between two places", ylabel="cosine of their vectors")
 axes.legend(title="training digits")
 plt.show()
 
+# %% [markdown]
+# From shifted digits the network has found its neighbours: they are much more
+# alike than other pairs, and likeness fades with distance. A likely reason is
+# that a shift by one pixel moves half of a patch into the next one, so that
+# what one place shows now, its neighbour shows later.
+#
+# From the digits as they are it has not: neighbours come out no more alike
+# than other pairs, if anything a little **less**. Nothing in this training
+# calls for the plane. A name for each place is enough to read digits that
+# always stand in the middle. (Six steps apart are only opposite corners. They
+# are blank in most digits, which may be why they stay alike.)
+#
+# All this is about digits of sixteen patches, not about photographs. (*From*
+# and *to* are the ends of the 95 % interval over the five networks.)
+
 # %% tags=["hide-input"]
 rows = {}
 for kind, trained in networks.items():
@@ -552,22 +568,6 @@ for kind, trained in networks.items():
         "verdict": verdict(difference).words,
     }
 pd.DataFrame(rows).T
-
-# %% [markdown]
-# From shifted digits the network has found its neighbours: they are much more
-# alike than other pairs, and likeness fades with distance. A likely reason is
-# that a shift by one pixel moves half of a patch into the next one, so that
-# what one place shows now, its neighbour shows later.
-#
-# From the digits as they are it has not: neighbours come out no more alike
-# than other pairs, if anything a little **less**. Nothing in this training
-# calls for the plane. A name for each place is enough to read digits that
-# always stand in the middle. (Six steps apart are only opposite corners. They
-# are blank in most digits, which may be why they stay alike.)
-#
-# Two limits. The comparison says what happens on digits of sixteen patches,
-# not on photographs. And vectors can hold the plane in ways that a cosine
-# does not show.
 
 # %% [markdown]
 # ## Why it needs many images, or a teacher
@@ -587,9 +587,9 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## Check against the library
 #
+# With the weights of one of our networks,
 # [`labkd.vit.VisionTransformer`](../labkd/vit.py#VisionTransformer), which
-# the other chapters use, has the strided convolution and PyTorch's own
-# attention. With the weights of one of our networks it gives the same logits.
+# the other chapters use, gives the same logits.
 
 # %% tags=["setup"]
 ours = networks["shifted"][0]

@@ -54,7 +54,6 @@ if find_spec("labkd") is None:  # in Colab, say
     address = "git+https://github.com/labkd/labkd"
     get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
 
-# %% tags=["setup"]
 import statistics
 
 import matplotlib.pyplot as plt
@@ -241,12 +240,6 @@ def train_with_token(student, teacher, batches, epochs, learning_rate):
     return loss.item()
 
 
-# %% [markdown]
-# To see that it runs, let it learn from a small CNN on scikit-learn's digits,
-# for two epochs. What the token is worth, digits cannot tell us: this teacher
-# is right about nearly every training image, so decision and label are one.
-
-
 # %% tags=["setup"]
 def pixels_and_labels(split):
     data = load("digits", split)
@@ -278,6 +271,11 @@ teacher = nn.Sequential(
 train_on_labels(teacher, digits, epochs=20, learning_rate=3e-3)
 with torch.no_grad():
     teacher_logits = teacher.eval()(images)
+
+# %% [markdown]
+# To see that it runs, let it learn from a small CNN on scikit-learn's digits,
+# for two epochs. What the token is worth, digits cannot tell us: this teacher
+# is right about nearly every training image, so decision and label are one.
 
 # %%
 student = TwoTokens(VisionTransformer(**sizes), width=32, num_classes=10)
@@ -335,10 +333,11 @@ for arm, recipe in networks.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# The table has accuracies. What counts are differences within a seed. The
-# picture has them, a small dot for each seed and a large one for the mean with
-# its 95 % interval, and so has the table below, where *from* and *to* are the
-# ends of the interval.
+# The table has accuracies. What counts are the *paired* differences, within a
+# seed. The picture has them: a small dot for each seed, a large one for the
+# mean with its 95 % interval. Where the interval contains zero, no difference
+# was found. The first four rows compare with the labels alone, the last three
+# the ways to use a decision with each other and with the control.
 
 # %% tags=["hide-input"] fig_alt="Seven paired differences in points of test accuracy with 95 percent intervals. Over labels alone: soft labels most, then the decision, then the token, all to the right of zero; the control's interval contains zero. Soft labels minus decision and token minus control lie right of zero, token minus decision left of it."
 every = records.read_all()
@@ -374,6 +373,13 @@ axes.set_xlabel("points of accuracy")
 axes.set_title("CIFAR-10 (JPEG copy)", fontsize=11)
 plt.show()
 
+# %% [markdown]
+# Soft labels, decision and token all beat the labels alone; the control does
+# not. So what the token brings, it owes to the teacher. But one head that
+# learns both labels does **better** than two heads with one each, and soft
+# labels do better than decisions. (In the table *from* and *to* are the ends
+# of the 95 % interval.)
+
 # %% tags=["hide-input"]
 rows = {
     name: {
@@ -387,11 +393,6 @@ rows = {
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# Soft labels, decision and token all beat the labels alone; the control does
-# not. So what the token brings, it owes to the teacher. But one head that
-# learns both labels does **better** than two heads with one each, and soft
-# labels do better than decisions.
-#
 # ### What this does not show
 #
 # DeiT's students are larger, learn for 300 epochs, and see strong crops and
@@ -447,6 +448,26 @@ for weight, source in ((0.1, "paper"), (0.5, "default of the code")):
     }
 pd.DataFrame(rows).T
 
+
+# %% tags=["setup"]
+def score(r, learning_rate, seed, split):
+    torch.manual_seed(seed)
+    student = nn.Sequential(
+        nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
+    )
+    few = torch.randperm(len(images))[:50]
+    lesson = images[few], teacher_logits[few], labels[few]
+    train_softly(student, *lesson, r, learning_rate)
+    return percent_right(student, split)
+
+
+@torch.no_grad()
+def percent_right(model, split):
+    pixels, labels = pixels_and_labels(split)
+    right = model.eval()(pixels).argmax(dim=1) == labels
+    return 100 * right.double().mean().item()
+
+
 # %% [markdown]
 # A teacher whose term weighs so little against the label is hardly heard. What
 # can an experiment see at such weights where soft labels *do* help? Chapter 1
@@ -474,28 +495,10 @@ def train_softly(student, images, teacher_logits, labels, r, learning_rate):
         schedule.step()
 
 
-# %% tags=["setup"]
-def score(r, learning_rate, seed, split):
-    torch.manual_seed(seed)
-    student = nn.Sequential(
-        nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10)
-    )
-    few = torch.randperm(len(images))[:50]
-    lesson = images[few], teacher_logits[few], labels[few]
-    train_softly(student, *lesson, r, learning_rate)
-    return percent_right(student, split)
-
-
-@torch.no_grad()
-def percent_right(model, split):
-    pixels, labels = pixels_and_labels(split)
-    right = model.eval()(pixels).argmax(dim=1) == labels
-    return 100 * right.double().mean().item()
-
-
 # %% [markdown]
 # Each weight gets the best of three learning rates, by the mean of two seeds
-# on the validation images, and ten paired seeds.
+# on the validation images. Then come ten paired seeds, each with fifty digits
+# of its own, and the test images once for each.
 
 # %%
 scores = {}
@@ -506,6 +509,21 @@ for r in (0, 1 / 9000, 1 / 1000, 1 / 10, 1, 9):
         tried[rate] = statistics.mean(trials)
     best = max(tried, key=tried.get)
     scores[r] = [score(r, best, seed, "test") for seed in range(10)]
+
+# %% [markdown]
+# From a tenth on, soft labels help. At the weights that DeiT's soft loss had
+# for a thousand classes, **no difference is found**: the same knowledge, and a
+# loss that cannot hear it. With ten classes the mistake divides by ten only,
+# which is why it goes unnoticed on small problems.
+#
+# It does not follow that soft labels would have won on ImageNet. Two answers
+# of an author say otherwise: a test with the average over the batch came out
+# similar or slightly lower
+# ([issue 61](https://github.com/facebookresearch/deit/issues/61)), and other
+# temperatures, rates and $\lambda$ gave nothing significantly better
+# ([issue 56](https://github.com/facebookresearch/deit/issues/56)). What
+# follows is a rule: a null result should come with the weight that the term
+# really had.
 
 # %% tags=["hide-input"] fig_alt="Gain over labels alone in points of test accuracy, with 95 percent intervals, for five weights of the soft loss: zero at one nine-thousandth and one thousandth, clearly positive from one tenth on."
 rows, names = {}, ["1/9000", "1/1000", "1/10", "1", "9"]
@@ -537,20 +555,15 @@ rows["the CNN that teaches"] = {
 }
 pd.DataFrame(rows).T.fillna("")
 
-# %% [markdown]
-# From a tenth on, soft labels help. At the weights that DeiT's soft loss had
-# for a thousand classes, **no difference is found**: the same knowledge, and a
-# loss that cannot hear it. With ten classes the mistake divides by ten only,
-# which is why it goes unnoticed on small problems.
-#
-# It does not follow that soft labels would have won on ImageNet. Two answers
-# of an author say otherwise: a test with the average over the batch came out
-# similar or slightly lower
-# ([issue 61](https://github.com/facebookresearch/deit/issues/61)), and other
-# temperatures, rates and $\lambda$ gave nothing significantly better
-# ([issue 56](https://github.com/facebookresearch/deit/issues/56)). What
-# follows is a rule: a null result should come with the weight that the term
-# really had.
+# %% tags=["setup"]
+z, second, v = torch.randn(3, 64, 10)
+y = torch.randint(10, (64,))
+assert_close(
+    hard_distillation_loss(z, v, y),
+    distillation_token.hard_distillation_loss(z, v, y),
+)
+halves = F.cross_entropy(z, y) + F.cross_entropy(second, v.argmax(dim=1))
+assert_close(halves / 2, distillation_token.token_loss(z, second, v, y))
 
 # %% [markdown]
 # ## Why a token, and when
@@ -568,16 +581,6 @@ pd.DataFrame(rows).T.fillna("")
 #
 # The losses are in [distillation_token.py](../labkd/distillation_token.py),
 # with the checks that a library needs. Ours agree with them.
-
-# %% tags=["setup"]
-z, second, v = torch.randn(3, 64, 10)
-y = torch.randint(10, (64,))
-assert_close(
-    hard_distillation_loss(z, v, y),
-    distillation_token.hard_distillation_loss(z, v, y),
-)
-halves = F.cross_entropy(z, y) + F.cross_entropy(second, v.argmax(dim=1))
-assert_close(halves / 2, distillation_token.token_loss(z, second, v, y))
 
 # %% tags=["hide-input"]
 rows = {}
