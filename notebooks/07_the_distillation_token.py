@@ -288,8 +288,9 @@ pd.DataFrame(
 # %% [markdown]
 # ## What it is worth on CIFAR-10
 #
-# Five ways to train one small ViT. A half-wide ResNet-18 teaches
-# ([chapter 4](04_the_teacher.ipynb#the-recorded-teacher)).
+# Five ways to train one small ViT. The half-wide ResNet-18 of [chapter
+# 4](04_the_teacher.ipynb#the-recorded-teacher) teaches, here after a short
+# training of seven epochs.
 #
 # - **labels**: cross-entropy alone.
 # - **soft labels**: chapter 3's loss, $T = 3$ and $w = 0.9$.
