@@ -79,7 +79,11 @@ torch.set_num_threads(1)  # quicker for networks this small
 # have and work on it. One token, which belongs to no patch, is read at the
 # end, and a linear layer makes ten logits of it.
 #
-# We now build these parts one by one.
+# The picture has an image of 32 pixels in 16 patches. From the first block to
+# the last there are 17 tokens of the same length. Only what they hold changes:
+# at first one patch each, later something of the whole image.
+#
+# We build these parts one by one, for digits of 8 by 8 pixels.
 
 # %% tags=["hide-input"]
 picture("vision_transformer")
@@ -167,11 +171,11 @@ plt.show()
 # the values,
 #
 # $$
-# A = \operatorname{softmax}\bigl( Q K^\top / \sqrt d \bigr), \qquad
-# \text{output} = A V ,
+# A V \quad\text{with}\quad
+# A = \operatorname{softmax}\bigl( Q K^\top / \sqrt d \bigr) ,
 # $$
 #
-# with $d$ numbers in a query and a softmax along each row of scores.
+# $d$ numbers in a query, and a softmax along each row of scores.
 #
 # By hand, for three patches of a truck and $d = 4$. The wheel's query is
 # $(2, 2, 0, 0)$:
@@ -235,9 +239,8 @@ pd.DataFrame(rows, index=["d = 4", "d = 64", "d = 1024"]).round(2)
 #
 # One softmax makes one mean. A wheel that asks for the other wheel *and* for
 # the road would get a blend of both. So the width $D$ is divided among $h$
-# **heads** of $d = D / h$ numbers. Each head does attention on its own part;
-# then the results stand side by side again, and one more linear map mixes
-# them.
+# **heads** of $d = D / h$ numbers, and each does attention on its own part.
+# One more linear map mixes the results.
 
 
 # %%
@@ -301,9 +304,9 @@ class Block(nn.Module):
 # %% [markdown]
 # ## The tokens
 #
-# Two things are still missing. From which token should the answer be read?
-# One more joins the patches, the **class token**: a learned vector, the same
-# for every image. In the blocks it collects what it needs from the patches.
+# From which token should the answer be read? One more joins the patches, the
+# **class token**: a learned vector, the same for every image. In the blocks it
+# collects what it needs from the patches.
 #
 # And where does a patch stand? To each token a learned vector of its place is
 # added, the **position embedding** $E_{pos}$ (equation 1; $p_1$ to $p_n$ are
@@ -380,12 +383,15 @@ def new_network(seed):
 # $\Pi^\top \Pi = 1$, so
 #
 # $$
-# \operatorname{softmax}\Bigl( \frac{\Pi Q K^\top \Pi^\top}{\sqrt d} \Bigr)
-#   \Pi V = \Pi A \Pi^\top \Pi V = \Pi A V .
+# \begin{aligned}
+# \operatorname{softmax}\bigl( \Pi Q K^\top \Pi^\top / \sqrt d \bigr) \, \Pi V
+#   &= \Pi A \Pi^\top \Pi V \\
+#   &= \Pi A V .
+# \end{aligned}
 # $$
 #
-# The outputs come in the new order and are otherwise the same. MLP and
-# LayerNorm treat each token by itself. So the place of a patch comes in by
+# The outputs come in the new order, otherwise the same. MLP and LayerNorm
+# treat each token by itself. So the place of a patch comes in by
 # $E_{pos}$ and by nothing else: scramble the patches of every image and the
 # rows of $E_{pos}$ in the same way, and no logit changes. The cell checks it.
 #
@@ -556,18 +562,18 @@ plt.show()
 # and *to* are the ends of the 95 % interval over the five networks.)
 
 # %% tags=["hide-input"]
-rows = {}
+columns = {}
 for kind, trained in networks.items():
     near = [cosines(m)[steps == 1].mean().item() for m in trained]
     far = [cosines(m)[steps > 1].mean().item() for m in trained]
     difference = paired_difference(near, far)
-    rows[f"neighbours − others, {kind}"] = {
-        "cosine": f"{difference.mean:+.2f}",
+    columns[kind] = {
+        "neighbours − others": f"{difference.mean:+.2f}",
         "from": f"{difference.low:+.2f}",
         "to": f"{difference.high:+.2f}",
         "verdict": verdict(difference).words,
     }
-pd.DataFrame(rows).T
+pd.DataFrame(columns)
 
 # %% [markdown]
 # ## Why it needs many images, or a teacher
@@ -579,8 +585,7 @@ pd.DataFrame(rows).T
 # behind ResNets; with 300 million images they overtook them (section 4.3).
 #
 # Touvron et al. ([2021](../docs/references.md#touvron2021)) took another way:
-# ImageNet only, strong augmentation such as our shift and much more, and a
-# teacher. A CNN taught their ViT better than another transformer did
+# ImageNet only, strong augmentation and a teacher. A CNN taught their ViT better than another transformer did
 # (section 5.2), perhaps because its answers carry some of its inductive bias.
 # In [chapter 6](06_from_cnn_to_vit.ipynb) a ResNet-18 teaches a ViT.
 

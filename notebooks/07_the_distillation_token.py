@@ -84,11 +84,11 @@ torch.set_num_threads(1)  # quicker for networks this small
 #
 # $$
 # \mathcal L = \tfrac12 \operatorname{CE}(y, q)
-#   + \tfrac12 \operatorname{CE}(y_t, q) , \qquad
-#   y_t = \operatorname{argmax}_i v_i ,
+#   + \tfrac12 \operatorname{CE}(y_t, q) ,
 # $$
 #
-# with $v$ the teacher's logits. Here this is $\tfrac12 (-\log 0.3) + \tfrac12
+# where $y_t = \operatorname{argmax}_i v_i$ is the class with the largest of
+# the teacher's logits. Here this is $\tfrac12 (-\log 0.3) + \tfrac12
 # (-\log 0.5) = 0.9486$. There is no temperature to choose.
 
 
