@@ -60,9 +60,8 @@ def program():
 
 def test_the_program_runs_alone(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "labkd", None)
-    monkeypatch.setattr(
-        sys, "argv", ["cnn_to_vit.py", "--quick", "--out", str(tmp_path)]
-    )
+    monkeypatch.setattr(sys, "argv", ["cnn_to_vit.py", "--quick"])
+    monkeypatch.chdir(tmp_path)
     plt.close("all")
     runpy.run_path(str(PROGRAM), run_name="__main__")
     (axes,) = plt.gcf().axes

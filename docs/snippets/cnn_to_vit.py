@@ -4,11 +4,10 @@ python cnn_to_vit.py           with a GPU; downloads CIFAR-10 first
 python cnn_to_vit.py --quick   random images, to see that every line runs
 
 Needs torch, torchvision and matplotlib. Leaves the weights of three networks
-and the plot curves.png in the folder --out.
+and the plot curves.png where it is run.
 """
 
 import argparse
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
@@ -85,7 +84,7 @@ class VisionTransformer(nn.Module):
             0.02 * torch.randn(1, 1 + patches, width)
         )
         blocks = [Block(width, heads) for _ in range(depth)]
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.ModuleList(blocks)
         self.norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, 10)
 
@@ -93,7 +92,9 @@ class VisionTransformer(nn.Module):
         patches = self.projection(images).flatten(2).transpose(1, 2)
         first = self.class_token.expand(len(images), -1, -1)
         tokens = torch.cat([first, patches], dim=1) + self.positions
-        return self.head(self.norm(self.blocks(tokens)[:, 0]))
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.head(self.norm(tokens[:, 0]))
 
 
 def train_on_labels(model, batches, validation, epochs, learning_rate, device):
@@ -163,42 +164,44 @@ def accuracy(model, batches, device):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", default="data", help="folder of CIFAR-10")
-    parser.add_argument("--out", type=Path, default=Path("."))
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    epochs = 1 if options.quick else options.epochs
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
     training, watched, test = load_images(options.data, options.quick)
     batches = DataLoader(training, 128, shuffle=True, num_workers=2)
     validation = DataLoader(watched, 500, num_workers=2)
-    settings = batches, validation, epochs, 1e-3, device
+    epochs = 1 if options.quick else options.epochs
+    shown = range(1, epochs + 1)
 
     torch.manual_seed(0)
     teacher = new_teacher().to(device)
-    train_on_labels(teacher, *settings)
+    train_on_labels(teacher, batches, validation, epochs, 1e-3, device)
     torch.manual_seed(1)
     by_labels = normalised(VisionTransformer()).to(device)
-    curve = train_on_labels(by_labels, *settings)
-    plt.plot(range(1, epochs + 1), curve, "o--", label="labels")
+    curve = train_on_labels(
+        by_labels, batches, validation, epochs, 1e-3, device
+    )
+    plt.plot(shown, curve, "o--", label="labels")
     torch.manual_seed(1)  # the same initial values and crops
     by_teacher = normalised(VisionTransformer()).to(device)
-    curve = train_on_soft_labels(by_teacher, teacher, *settings)
-    plt.plot(range(1, epochs + 1), curve, "o-", label="soft labels")
+    curve = train_on_soft_labels(
+        by_teacher, teacher, batches, validation, epochs, 1e-3, device
+    )
+    plt.plot(shown, curve, "o-", label="soft labels")
 
     plt.axhline(accuracy(teacher, validation, device), label="teacher")
     plt.xlabel("epoch")
     plt.ylabel("validation accuracy")
     plt.legend()
-    plt.savefig(options.out / "curves.png")
+    plt.savefig("curves.png")
     networks = {"teacher": teacher, "by_labels": by_labels}
     networks["by_teacher"] = by_teacher
     for name, network in networks.items():
         right = accuracy(network, DataLoader(test, 500), device)
         print(f"{name}: {right:.1%} of the test images")
-        torch.save(network.state_dict(), options.out / f"{name}.pt")
+        torch.save(network.state_dict(), f"{name}.pt")
 
 
 if __name__ == "__main__":
