@@ -192,9 +192,9 @@ def draw_differences(
     r"""
     Paired differences as a forest: a row for each comparison.
 
-    A small dot is one pair of runs, the large one their mean, and the line
-    its 95 % interval, which is also written above it. The vertical line at
-    zero is where neither of the two is ahead.
+    The large dot is the mean and the line its 95 % interval, which is also
+    written above it; each small dot below is one pair of runs. The vertical
+    line at zero is where neither of the two is ahead.
 
     * `differences`: by the comparison's name, a number for each pair, at
       least two
@@ -202,7 +202,8 @@ def draw_differences(
     axes.axvline(0, color=OTHER, linewidth=1)
     for place, values in enumerate(differences.values()):
         found = paired_difference(values, np.zeros(len(values)))
-        axes.plot(values, [place] * len(values), "o", color=OTHER, ms=4)
+        below = [place + 0.2] * len(values)
+        axes.plot(values, below, "o", color=OTHER, ms=4)
         axes.plot([found.low, found.high], [place, place], color=STUDENT)
         axes.plot(found.mean, place, "o", color=STUDENT, ms=8)
         axes.annotate(

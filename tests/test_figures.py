@@ -44,11 +44,8 @@ def test_a_forest_has_pairs_a_mean_and_its_interval(axes):
         assert list(pairs.get_xdata()) == values
         assert list(interval.get_xdata()) == [found.low, found.high]
         assert list(mean.get_xdata()) == [found.mean]
-        assert {
-            y
-            for line in drawn[3 * place : 3 * place + 3]
-            for y in (line.get_ydata())
-        } == {place}
+        assert set(interval.get_ydata()) == set(mean.get_ydata()) == {place}
+        assert set(pairs.get_ydata()) == {place + 0.2}
         assert axes.texts[place].get_text() == found.short
     assert [label.get_text() for label in axes.get_yticklabels()] == [
         *differences
