@@ -4,20 +4,24 @@ Both are for CIFAR-10. Here a stand-in has its place: a few small images in
 the form in which torchvision gives them.
 """
 
+import ast
 import runpy
 import sys
 
 import matplotlib.pyplot as plt
+import nbformat
 import pytest
 import torch
 import torch.nn.functional as F
 from conftest import ROOT
 from PIL import Image
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
-from torchvision import datasets
+from torchvision import datasets, transforms
 
-from labkd import resnet, soft_targets, vit
+from labkd import data, pretrained, resnet, soft_targets, vit
+from labkd.sources import ImageSet
 
 PROGRAM = ROOT / "docs" / "snippets" / "cnn_to_vit.py"
 
@@ -248,3 +252,148 @@ def test_the_programs_loss_is_that_of_the_course(program):
     # With no weight on the teacher it is the first loop's.
     alone = program["distillation_loss"](z, v, labels, soft_weight=0.0)
     torch.testing.assert_close(alone, F.cross_entropy(z, labels))
+
+
+CHAPTER = ROOT / "notebooks" / "06_from_cnn_to_vit.py"
+SHARED = "train_on_labels train_on_soft_labels distillation_loss accuracy"
+
+
+@pytest.mark.parametrize("name", SHARED.split())
+def test_chapter_and_program_share_their_loops(name):
+    texts = {
+        ast.get_source_segment(text, node)
+        for text in (PROGRAM.read_text("utf-8"), CHAPTER.read_text("utf-8"))
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    }
+    assert len(texts) == 1
+
+
+def half_wide(name):
+    r"""Stands for the shipped teacher, whose weights need not be there."""
+    assert name == "teacher-resnet18-cifar10"
+    torch.manual_seed(7)
+    network = resnet.ResNet("resnet18", width=8).eval()
+    for key, value in {"mean": 0.4, "deviation": 0.2}.items():
+        numbers = torch.tensor([value, value + 0.1, value + 0.05])
+        network.register_buffer(key, numbers[:, None, None])
+    return network
+
+
+def run_on_cifar10(*changes):
+    r"""
+    The chapter as one file and as on a GPU, for an epoch of the stand-in.
+
+    * `changes`: more lines of it, each with the line to put in its place
+    """
+    text = CHAPTER.read_text("utf-8")
+    for line, other in (
+        ("full = torch.cuda.is_available()", "full = True"),
+        ("workers, epochs = 2, 20", "workers, epochs = 0, 1"),
+        *changes,
+    ):
+        assert text.count(line) == 1, line
+        text = text.replace(line, other)
+    run = {"__name__": "chapter"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets, "CIFAR10", StandIn)
+        patch.setattr(StandIn, "made", [])
+        patch.setattr(StandIn, "each", 10)
+        patch.setattr(pretrained, "pretrained", half_wide)
+        patch.setattr(plt, "show", lambda: plt.close("all"))
+        exec(compile(text, str(CHAPTER), "exec"), run)
+        run["made"] = list(StandIn.made)
+    return run
+
+
+@pytest.fixture(scope="module")
+def on_cifar10():
+    return run_on_cifar10()
+
+
+def test_chapter_6_trains_on_cifar10(on_cifar10):
+    run = on_cifar10
+    assert sorted(run["made"]) == [
+        ("data", False, False),
+        ("data", True, False),
+        ("data", True, True),
+    ]
+    assert not run["test"].train and len(run["soft_curve"]) == 1
+    # The shipped teacher gets the pixels of its own training.
+    normalise, network = run["teacher"]
+    pixels = torch.rand(2, 3, 32, 32)
+    torch.testing.assert_close(
+        normalise(pixels), (pixels - network.mean) / network.deviation
+    )
+    # It was asked and has not learned.
+    before = half_wide("teacher-resnet18-cifar10").state_dict()
+    after = network.state_dict()
+    assert all(torch.equal(after[key], before[key]) for key in before)
+    assert not network.training
+    first, second = (run[name][1] for name in ("by_labels", "by_teacher"))
+    assert not torch.equal(first.head.weight, second.head.weight)
+
+
+def test_chapter_6_trains_a_teacher_of_ones_own():
+    run = run_on_cifar10(("own_teacher = not full", "own_teacher = True"))
+    _, network = run["teacher"]
+    assert network.conv1.weight.shape == (64, 3, 3, 3)
+    assert network.bn1.num_batches_tracked == len(run["batches"])
+    images = torch.rand(1, 3, 32, 32)
+    assert network.maxpool(network.conv1(images)).shape[2:] == (32, 32)
+
+
+def test_chapter_6_holds_out_what_its_teacher_never_saw(on_cifar10):
+    watched, training = on_cifar10["watched"], on_cifar10["training"]
+    whole = training.dataset
+    images = whole.data.permute(0, 3, 1, 2)
+    labels = torch.tensor(whole.targets)
+    # In the order of the recorded runs, and cut as they were.
+    order = labels.argsort(stable=True)
+    names = tuple(map(str, range(10)))
+    recorded = ImageSet(images[order], labels[order], names, "original")
+    for split, part in (("train", training), ("validation", watched)):
+        carved = data._carve(recorded, split)
+        assert torch.equal(images[part.indices], carved.images)
+    # What is watched stays as it is, and what is learned does not.
+    first = images[watched.indices[0]] / 255
+    torch.testing.assert_close(watched[0][0], first)
+    assert not torch.equal(training[0][0], training[0][0])
+
+
+def test_chapter_6_on_digits_reports_no_score():
+    notebook = nbformat.read(CHAPTER.with_suffix(".ipynb"), as_version=4)
+    (cell,) = [
+        cell
+        for cell in notebook.cells
+        if "pd.DataFrame(rows).T" in cell.source and "networks" in cell.source
+    ]
+    (output,) = cell.outputs
+    assert "11,173,962" in output.data["text/html"]
+    assert "accuracy" not in output.data["text/html"]
+
+
+def test_chapter_6_moves_its_digits_and_never_mirrors_them():
+    text = CHAPTER.read_text("utf-8")
+    (node,) = [
+        node
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef) and node.name == "digits"
+    ]
+    parts = {"torch": torch, "F": F, "transforms": transforms}
+    parts |= {"TensorDataset": TensorDataset, "load_digits": load_digits}
+    exec(ast.get_source_segment(text, node), parts)
+    training, watched = parts["digits"]()
+    images, labels = load_digits(return_X_y=True)
+    assert training.tensors[1].tolist() == labels[:128].tolist()
+    assert watched.tensors[1].tolist() == labels[128:160].tolist()
+    whole = torch.tensor(images).float().view(-1, 1, 8, 8) / 16
+    large = whole.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    torch.testing.assert_close(
+        watched.tensors[0], large[128:160].expand(-1, 3, -1, -1)
+    )
+    padded = F.pad(large[:128], (4,) * 4)
+    windows = padded.unfold(2, 32, 1).unfold(3, 32, 1)  # (n, 1, 9, 9, 32, 32)
+    distances = (windows - training.tensors[0][:, :1, None, None]).abs()
+    moved = distances.flatten(4).amax(4).flatten(1).amin(1)
+    assert moved.max() == 0

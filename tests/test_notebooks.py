@@ -82,16 +82,55 @@ def test_the_install_cell_has_the_repositorys_address(source):
     assert f'"git+{address}"' in code[0]
 
 
-@by_name
+# Chapters in the form of the second edition have their number in the title.
+NUMBERED = [
+    p for p in CHAPTERS if re.search(r"^# # \d+ · ", p.read_text(), re.M)
+]
+EARLIER = [p for p in CHAPTERS if p not in NUMBERED]
+
+
+def words_in(prose):
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", "\n".join(prose), flags=re.S)
+    return len(text.split())
+
+
+@pytest.mark.parametrize("source", EARLIER, ids=lambda p: p.stem)
 def test_it_keeps_to_the_measures_of_a_chapter(source):
     notebook = paired(source)
     code = [c.source for c in notebook.cells if c.cell_type == "code"]
     prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
     assert len(notebook.cells) <= 30
     assert max(len(source.splitlines()) for source in code) <= 20
-    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", "\n".join(prose), flags=re.S)
-    assert 1000 <= len(text.split()) <= 2000
-    assert text.count("<summary>Solution</summary>") >= 4
+    assert 1000 <= words_in(prose) <= 2000
+    assert "\n".join(prose).count("<summary>Solution</summary>") >= 4
+
+
+@pytest.mark.parametrize("source", NUMBERED, ids=lambda p: p.stem)
+def test_it_has_the_form_of_a_chapter(source):
+    notebook = paired(source)
+    prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    code = [c for c in notebook.cells if c.cell_type == "code"]
+    folded = {"setup", "hide-input"}
+    shown = [
+        c.source.splitlines()
+        for c in code
+        if not folded & set(c.metadata.get("tags", []))
+    ]
+    box = re.search(r"^> \[!NOTE\]\n((?:>.*\n)+)", prose[0], re.M)[1]
+    parts = "Question. Answer. Evidence. Before: read: run:".split()
+    assert [part for part in parts if part not in box] == []
+    # No chapter begins beside a wall of imports.
+    assert "setup" in code[0].metadata.get("tags", [])
+    (end,) = [n for n, s in enumerate(prose) if s.startswith("## Exercises")]
+    assert 1000 <= words_in(prose[:end]) <= 1650
+    assert sum(map(len, shown)) <= 170
+    assert max(map(len, shown)) <= 22
+    assert sum(len(c.source.splitlines()) for c in code) <= 330
+    asserts = r"\bassert(?:_close)?\b"
+    checks = sum(len(re.findall(asserts, c.source)) for c in code)
+    assert checks <= 10
+    solutions = "\n".join(prose).count("<summary>Solution</summary>")
+    assert solutions in (3, 4)
 
 
 def test_a_text_in_two_pieces_is_one():
