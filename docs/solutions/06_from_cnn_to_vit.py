@@ -140,8 +140,16 @@ def exercise_3():
     trucks = {}
     for T in (1.0, 3.0):
         reply = soften(sure.log(), T).mean(0)  # the student's softmax at T
-        trucks[T] = soften(T * reply.log(), 1.0)[0].item()
-    assert abs(trucks[1.0] - 0.749) < 5e-4 and trucks[3.0] > 0.92
+        said = soften(T * reply.log(), 1.0)
+        trucks[T] = said[0].item()
+    # The chapter's example, which is the last of the two.
+    softened = torch.tensor([0.833, 0.083, 0.083])
+    by_hand = torch.tensor([0.646, 0.271, 0.083])
+    sharpened = torch.tensor([0.929, 0.069, 0.002])
+    assert (soften(sure[0].log(), 3.0) - softened).abs().max() < 6e-4
+    assert (reply - by_hand).abs().max() < 6e-4
+    assert (said - sharpened).abs().max() < 6e-4
+    assert abs(trucks[1.0] - 0.749) < 5e-4
     return (
         f"truck in 3 of 4: {trucks[1.0]:.3f}, and at T = 3 {trucks[3.0]:.3f}"
     )
