@@ -32,15 +32,15 @@
 # > all training images are still being recorded.
 # >
 # > Before: chapters 1, 3 and 5. To read: twelve minutes. To run: half a
-# > minute offline, more on a GPU.
+# > minute offline, some minutes on a GPU.
 #
 # A convolutional network is built to look at neighbouring pixels together. A
-# Vision Transformer (ViT) has to learn from images that neighbours belong
-# together, and few images do not suffice. So let one teach the other.
+# Vision Transformer (ViT) has to learn that neighbours belong together, and
+# for that it needs many images. So let one teach the other.
 #
-# First comes the whole program, to be copied as it stands. With a GPU it
-# trains on CIFAR-10; without one it runs on scikit-learn's digits, only to
-# show that it runs. Then come recorded runs, and what soft labels bought.
+# The program comes first, whole and to be copied. With a GPU it trains on
+# CIFAR-10; without one it runs on scikit-learn's digits, only to show that it
+# runs. Recorded runs follow, and what soft labels bought in them.
 
 # %% tags=["setup"]
 from importlib.util import find_spec
@@ -74,8 +74,10 @@ plt.rcParams["font.size"] = 12
 # ## The images
 #
 # torchvision downloads CIFAR-10: 50,000 training images and 10,000 test
-# images of 32 by 32 pixels in ten classes. Whenever a training image is shown
-# it is moved by up to four pixels and, half of the time, mirrored: a *crop*.
+# images of 32 by 32 pixels in ten classes. (The server
+# [can be slow](https://github.com/pytorch/vision/issues/9536).) Whenever a
+# training image is shown it is moved by up to four pixels and, half of the
+# time, mirrored: a *crop*.
 
 # %%
 shifted = transforms.Compose(
@@ -254,9 +256,9 @@ def accuracy(model, batches, device):
 # ## The loss that compares two answers
 #
 # The loss of the second loop has two terms. The *hard* one is that of loop
-# one. The *soft* one compares all ten probabilities of teacher and student,
-# softened by the temperature $T$. The factor $T^2$ keeps their balance when
-# $T$ is changed ([chapter 3](03_the_kl_loss.ipynb)):
+# one. The *soft* one compares all ten probabilities of the teacher, $p$, with
+# the student's, both softened by the temperature $T$. The factor $T^2$ keeps
+# the balance when $T$ is changed ([chapter 3](03_the_kl_loss.ipynb)):
 #
 # $$
 # \mathcal{L} = (1 - w) \, (-\log q_y)
@@ -307,10 +309,10 @@ torch.testing.assert_close(distillation_loss(z, v, y), expected)
 # $$
 #
 # **The best reply to several answers is their mean**, here
-# $(0.450, 0.475, 0.075)$: *car*, just about, whatever the student sees. And
-# no student can remove $J = 0.1333$. So both must look at the same crop;
-# Beyer et al. ([2022](../docs/references.md#beyer2022), section 3.1) call
-# such a teacher *consistent*.
+# $(0.450, 0.475, 0.075)$: *car*, just about, whatever the student sees. The
+# rest, $J = 0.1333$, no student can remove. So both must look at the same
+# crop; Beyer et al. ([2022](../docs/references.md#beyer2022), section 3.1)
+# call such a teacher *consistent*.
 
 # %% tags=["hide-input"]
 picture("crop_and_label")
@@ -381,7 +383,7 @@ else:
 # %% [markdown]
 # Both students start from one seed: they have the same initial values and
 # see the same crops in the same order. Only the loss differs. The learning
-# rate $10^{-3}$ is a usual one; who compares in earnest tunes it for both.
+# rate $10^{-3}$ is a usual one; for a fair comparison tune it for both.
 
 # %%
 torch.manual_seed(1)
@@ -399,8 +401,7 @@ soft_curve = train_on_soft_labels(
 # %% [markdown]
 # On CIFAR-10 the table has the test accuracy too. One epoch on a few digits
 # has none worth telling. On a T4 both students should take less than ten
-# minutes, the download not counted. That is reckoned from multiply-adds and
-# the speed of the loader; we have not timed it.
+# minutes, the download not counted; that is reckoned, and not timed.
 #
 # **As one file to download**, with the Transformer written out and without
 # labkd: [cnn_to_vit.py](../docs/snippets/cnn_to_vit.py).
@@ -454,9 +455,10 @@ def validation_curves(recipe):
 # These runs are smaller than the program above. The teacher is a ResNet-18 of
 # **half the usual width** (32 channels in its first layer, not 64), trained
 # for seven epochs on 45,000 images. The students had **10,000 of these
-# images** and patches of 8 by 8 pixels. All saw a **JPEG copy** of CIFAR-10.
-# The soft labels had $T = 3$ and $w = 0.9$, not tuned; each kind of student
-# chose its learning rate from the same grid by the validation images.
+# images**, twenty epochs and patches of 8 by 8 pixels. All saw a **JPEG
+# copy** of CIFAR-10. The soft labels had $T = 3$ and $w = 0.9$, not tuned.
+# Each kind of student had its learning rate chosen from one grid, on the
+# validation images.
 #
 # Runs with all training images, patches of 4 by 4 and the shipped teacher
 # are being recorded and will take this place.
@@ -508,9 +510,9 @@ plt.show()
 # %% [markdown]
 # ## Sooner?
 #
-# *From ResNet-18 to ViT on CIFAR-10*, the essay that this course grew from,
-# says that a ViT with soft labels "converges more quickly". Sooner, or
-# further? We measure *sooner* in three ways: by the epoch at which a curve
+# The essay *From ResNet-18 to ViT on CIFAR-10* says that a ViT with soft
+# labels "converges more quickly". Sooner, or further? We measure *sooner* in
+# three ways: by the epoch at which a curve
 # [crosses](../labkd/inference.py#crossing) a level, interpolated between
 # epochs; by the *area*, the mean accuracy over the run; and by a shorter
 # training. *From* and *to* are the ends of the 95 % interval of the paired
@@ -560,12 +562,10 @@ pd.DataFrame(rows).T.round(1)
 # 10,000 images. Its soft labels helped too, and between the two teachers no
 # difference was found.
 #
-# **First choice** takes the teacher's most probable class as a second hard
-# label, with half the weight. Nothing is soft in it, and it gave a part of
-# the gain. Soft labels were ahead of it, but with more weight on the teacher,
-# so softness alone is not measured. (On ImageNet, Touvron et al.,
-# [2021](../docs/references.md#touvron2021), table 3, gained from first choices
-# and not from soft labels.)
+# **First choice** (hard distillation) takes the teacher's most probable class
+# as a second hard label, with half the weight. Nothing is soft in it, and it
+# gave a part of the gain. Soft labels were ahead of it, but with more weight
+# on the teacher, so softness alone is not measured.
 
 # %% tags=["hide-input"] fig_alt="A forest plot of paired differences in test accuracy. Right of zero: soft labels over labels, soft labels of the 10k teacher over labels, first choice over labels and, nearer to zero, soft labels over first choice. The two teachers differ by about nothing."
 labels, soft = accuracies(LABELS), accuracies(SOFT)
@@ -658,11 +658,14 @@ work = pd.Series(work, name="in trainings of the student")
 # %% [markdown]
 # ## What is not shown
 #
-# - One pair of networks, one budget, one run of each teacher.
-# - These students are weak. Hassani et al.
-#   ([2021](../docs/references.md#hassani2021)) report above 90 % for a ViT of
-#   3.2 million parameters with patches of 4 by 4, on all images, after 200
-#   epochs. With longer training the gain may shrink, or grow.
+# - Other networks, data and budgets. This was one pair, with one run of each
+#   teacher. On ImageNet Touvron et al.
+#   ([2021](../docs/references.md#touvron2021), table 3) found no gain from
+#   soft labels.
+# - Good students. For a ViT of 3.2 million parameters with patches of 4 by 4,
+#   all images and 200 epochs Hassani et al.
+#   ([2021](../docs/references.md#hassani2021)) report above 90 %. With longer
+#   training the gain may shrink, or grow.
 # - That softness did it. Runs with permuted wrong classes, as in
 #   [chapter 1](01_hard_and_soft_labels.ipynb), are still to come.
 # - That it is the best use of the work: see exercise 4.

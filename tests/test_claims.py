@@ -338,10 +338,10 @@ def test_chapter_6_says_what_its_runs_are():
         "teacher, a half-wide ResNet-18, is better than every student.",
         "The teacher is a ResNet-18 of half the usual width (32 channels in "
         "its first layer, not 64), trained for seven epochs on 45,000 images.",
-        "The students had 10,000 of these images and patches of 8 by 8 "
-        "pixels. All saw a JPEG copy of CIFAR-10. The soft labels had "
-        "$T = 3$ and $w = 0.9$, not tuned; each kind of student chose its "
-        "learning rate from the same grid by the validation images.",
+        "The students had 10,000 of these images, twenty epochs and patches "
+        "of 8 by 8 pixels. All saw a JPEG copy of CIFAR-10. The soft labels "
+        "had $T = 3$ and $w = 0.9$, not tuned. Each kind of student had its "
+        "learning rate chosen from one grid, on the validation images.",
     )
     pairs = verdicts.pairs_of(SHIPPED, TAUGHT, VIT, "laptop")
     assert len(pairs) == len(of_6(VIT)) == len(of_6(TAUGHT)) == 5
