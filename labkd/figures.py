@@ -3,9 +3,10 @@ r"""
 
 The drawings that chapters share: a distribution over classes with the
 correct one highlighted, hard and soft labels side by side, a table of
-classes as a heat map, and a reliability diagram. Each draws into axes that
-it is given and returns nothing, so that a chapter decides on layout and
-titles. One more is HTML: a distribution that a reader heats and cools.
+classes as a heat map, a reliability diagram, the curves of some runs and
+their paired differences. Each draws into axes that it is given and returns
+nothing, so that a chapter decides on layout and titles. One more is HTML: a
+distribution that a reader heats and cools.
 """
 
 import json
@@ -14,9 +15,11 @@ from html import escape
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 
 from labkd.calibration import Reliability
+from labkd.inference import paired_difference
 
 # One hue a role: the correct class, the student, everything else. Told
 # apart in grey and by readers who do not see red and green as two colours.
@@ -152,6 +155,68 @@ def draw_reliability(
     axes.scatter(confidence, accuracy, 3 + 200 * share, color=colour)
     axes.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
     axes.set(xlabel="confidence", ylabel="accuracy")
+
+
+def draw_curves(
+    axes: Axes,
+    runs: pd.DataFrame,
+    score: str,
+    name: str,
+    *,
+    colour: str = STUDENT,
+    dashes: str = "-",
+) -> None:
+    r"""
+    A score over the epochs: a line for the mean of the seeds, in their band.
+
+    * `runs`: as `records.curves` gives them
+    * `score`: the name of its column
+    * `name`: its name in the legend
+    * `colour`, `dashes`: of the line
+    """
+    values = runs.pivot(index="epoch", columns="seed", values=score)
+    low, high = values.min(axis=1), values.max(axis=1)
+    axes.fill_between(values.index, low, high, color=colour, alpha=0.2, lw=0)
+    axes.plot(
+        values.index,
+        values.mean(axis=1),
+        color=colour,
+        linestyle=dashes,
+        label=name,
+    )
+
+
+def draw_differences(
+    axes: Axes, differences: dict[str, Sequence[float]]
+) -> None:
+    r"""
+    Paired differences as a forest: a row for each comparison.
+
+    The large dot is the mean and the line its 95 % interval, which is also
+    written above it; each small dot below is one pair of runs. The vertical
+    line at zero is where neither of the two is ahead.
+
+    * `differences`: by the comparison's name, a number for each pair, at
+      least two
+    """
+    axes.axvline(0, color=OTHER, linewidth=1)
+    for place, values in enumerate(differences.values()):
+        found = paired_difference(values, np.zeros(len(values)))
+        below = [place + 0.2] * len(values)
+        axes.plot(values, below, "o", color=OTHER, ms=4)
+        axes.plot([found.low, found.high], [place, place], color=STUDENT)
+        axes.plot(found.mean, place, "o", color=STUDENT, ms=8)
+        axes.annotate(
+            found.short,
+            (found.mean, place),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+        )
+    axes.set_yticks(range(len(differences)), differences)
+    axes.set_ylim(len(differences) - 0.5, -0.7)
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
 
 
 class Html(str):

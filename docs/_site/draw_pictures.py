@@ -210,7 +210,8 @@ def cut(down: int, right: int, top: int) -> list[str]:
         f'<svg x="4" y="{top}" width="64" height="64" viewBox="0 0 40 40">'
         f'{image}<rect x="{right + 0.9}" y="{down + 0.9}" width="30.2" '
         f'height="30.2" {frame}/></svg>',
-        f'<path d="M74 {top + 32}H90" marker-end="url(#crop_and_label-arrow)"/>',
+        f'<path d="M74 {top + 32}H90" '
+        'marker-end="url(#crop_and_label-arrow)"/>',
         f'<svg x="96" y="{top + 6.4}" width="51.2" height="51.2" '
         f'viewBox="{right} {down} 32 32">{image}</svg>',
     ]
