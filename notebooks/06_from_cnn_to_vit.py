@@ -471,11 +471,11 @@ for name, recipe, model in (
     ("ViT, soft labels", SOFT, "student"),
 ):
     found = accuracies(recipe)
+    spread = f" ± {found.std():.1f}" if len(found) > 1 else ""
     rows[name] = {
         "parameters": f"{paid[model]['parameters']:,}",
         "seeds": len(found),
-        "test accuracy, %": f"{found.mean():.1f}",
-        "its deviation": f"{found.std():.1f}" if len(found) > 1 else "",
+        "test accuracy, %, ± deviation": f"{found.mean():.1f}{spread}",
     }
 pd.DataFrame(rows).T
 

@@ -5,7 +5,9 @@ the form in which torchvision gives them.
 """
 
 import ast
+import os
 import runpy
+import subprocess
 import sys
 
 import matplotlib.pyplot as plt
@@ -62,22 +64,31 @@ def program():
     return runpy.run_path(str(PROGRAM))
 
 
-def test_the_program_runs_alone(tmp_path, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "labkd", None)
-    monkeypatch.setattr(sys, "argv", ["cnn_to_vit.py", "--quick"])
-    monkeypatch.chdir(tmp_path)
-    plt.close("all")
-    runpy.run_path(str(PROGRAM), run_name="__main__")
-    (axes,) = plt.gcf().axes
-    names = [line.get_label() for line in axes.lines]
-    assert names == ["labels", "soft labels", "teacher"]
-    plt.close("all")
-    printed = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in printed] == [
+ALONE = """
+import runpy, sys
+import matplotlib.pyplot as plt
+sys.modules["labkd"] = None
+sys.argv = ["cnn_to_vit.py", "--quick"]
+runpy.run_path({!r}, run_name="__main__")
+print(*[line.get_label() for line in plt.gca().lines], sep=", ")
+"""
+
+
+def test_the_program_runs_alone(tmp_path):
+    printed = subprocess.run(
+        [sys.executable, "-c", ALONE.format(str(PROGRAM))],
+        cwd=tmp_path,
+        env=os.environ | {"MPLBACKEND": "agg"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert [line.split(":")[0] for line in printed[:-1]] == [
         "teacher",
         "by_labels",
         "by_teacher",
     ]
+    assert printed[-1] == "labels, soft labels, teacher"
     weights = {
         name: torch.load(tmp_path / f"{name}.pt", weights_only=True)
         for name in ("teacher", "by_labels", "by_teacher")
