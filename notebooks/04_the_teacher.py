@@ -216,11 +216,11 @@ def sides(model, size):
 
 
 # %% [markdown]
-# The table has the sides of what each stage sees, for a ResNet-18 of the
-# paper's width, 64, with either stem. With
-# the stem for photographs the last stage, which has most of the weights, sees
-# a single position of a small image. But keeping the pixels is not free: every
-# convolution then runs at sixteen times as many positions.
+# The table has the side of what each stage sees, for a ResNet-18 of the
+# paper's width, 64, with either stem. With the stem for photographs the last
+# stage, which has most of the weights, sees a single position of a small
+# image. But keeping the pixels is not free: every convolution then runs at
+# sixteen times as many positions.
 
 # %% tags=["hide-input"]
 small = ResNet18(3, 64).eval()
@@ -245,9 +245,9 @@ pd.DataFrame(columns)
 # reads that shortcuts keep gradients from vanishing. He et al. say otherwise
 # ([2015](../docs/references.md#he2015), section 4.1): in their *plain*
 # networks, with BatchNorm and without shortcuts, gradients were healthy, and
-# yet 34 layers had a higher training error than 18. On ImageNet's validation
-# images 28.5 % of the answers were wrong against 27.9 %; with shortcuts it was
-# 25.0 % against 27.9 % (table 2).
+# yet 34 layers had a higher training error than 18. Of ImageNet's validation
+# images 34 plain layers got 28.5 % wrong and 18 got 27.9 %; with shortcuts it
+# was 25.0 % and 27.9 % (table 2).
 #
 # We look at thirty linear layers, each followed by ReLU, and ask how much of
 # the gradient at their end arrives at their beginning.
@@ -278,9 +278,11 @@ class Stack(nn.Module):
 
 
 # %% [markdown]
-# PyTorch's initial weights are too small for a stack of ReLUs: each layer
-# halves the variance and more. He's initialisation, of variance $2 / n$ for
-# $n$ inputs, keeps it.
+# PyTorch draws the weights of a layer of $n$ inputs with variance $1 / (3n)$.
+# The mean square of what comes in shrinks to a third by the layer, and to half
+# of that by ReLU: a sixth, thirty times in a row. With the initialisation of
+# He et al. ([2015](../docs/references.md#he2015init), section 2.2), variance
+# $2 / n$, it stays as it is.
 
 
 # %%
@@ -403,9 +405,10 @@ def percent_right(model, images, labels):
     return 100 * (predicted == labels).double().mean().item()
 
 
-training_set = TensorDataset(*pixels_and_labels("train"))
+images, labels = pixels_and_labels("train")
+training_set = TensorDataset(images, labels)
 batches = DataLoader(training_set, batch_size=128, shuffle=True)
-validation, test = pixels_and_labels("validation"), pixels_and_labels("test")
+test_images, test_labels = pixels_and_labels("test")
 
 # %% [markdown]
 # Now stacks of ten and of thirty layers, with He's initial weights and
@@ -461,9 +464,9 @@ pd.DataFrame(rows).T
 # algorithm 1) centres and scales each channel by its mean and variance over
 # the *batch*. Take one channel and three pictures: *truck* 1, *car* 2, *frog*
 # 6. The mean is 3, the variance $(4 + 1 + 9) / 3 = 4.667$, and the truck
-# becomes $(1 - 3) / \sqrt{4.667} = -0.926$. Replace the frog by a second truck:
-# mean $4/3$, variance $0.222$, and the *same* truck becomes $-0.707$. The
-# answer to a picture has changed because another picture left.
+# becomes $(1 - 3) / \sqrt{4.667} = -0.926$. Replace the frog by a second
+# truck: mean $4/3$, variance $0.222$, and the *same* truck becomes $-0.707$.
+# The answer to a picture has changed because another picture left.
 #
 # In eval mode BatchNorm uses stored means and variances instead, and the
 # other pictures do not matter. A teacher in training mode gives answers that
@@ -508,7 +511,7 @@ for stem, right in scores.items():
     for seed in range(5):
         model = new_network(stem, seed)
         train(model, batches, epochs=20, learning_rate=0.1)
-        right.append(percent_right(model, *test))
+        right.append(percent_right(model, test_images, test_labels))
 
 # %% [markdown]
 # The network that keeps its pixels is better here; *from* and *to* are the
@@ -556,6 +559,7 @@ pd.DataFrame(rows).T
 # training images. The other 5,000 are its validation images; on them its
 # learning rate was chosen from three. (Some comparisons were recorded with a
 # shorter training of it, of seven epochs. They give its accuracy.)
+# [`pretrained`](../labkd/pretrained.py#pretrained) loads it.
 
 # %% tags=["hide-input"]
 recipe, size = "teacher-resnet18-cifar10", "overnight"
@@ -668,6 +672,8 @@ plt.show()
 #   ([2015](../docs/references.md#he2015)): section 3.1 for the idea, table 1
 #   and section 4.2 for the two stems, section 4.1 and table 2 for plain and
 #   residual networks.
+# - The same, *Delving Deep into Rectifiers*
+#   ([2015](../docs/references.md#he2015init)): section 2.2.
 # - Ioffe and Szegedy, *Batch Normalization*
 #   ([2015](../docs/references.md#ioffe2015)): algorithm 1.
 # - The code: [resnet.py](../labkd/resnet.py),

@@ -38,8 +38,8 @@
 # [chapter 4](04_the_teacher.ipynb) is *built* to expect two things.
 # Neighbouring pixels belong together: each of its filters sees a window of 3
 # by 3 pixels. And a wheel is a wheel wherever it stands: the same filters are
-# used at every place. The student of this course expects only a little of
-# the second, and nothing of the first.
+# used at every place. The student of this course is told some of the second,
+# but not which parts of an image are neighbours.
 
 # %% tags=["setup"]
 from importlib.util import find_spec
@@ -83,7 +83,7 @@ torch.set_num_threads(1)  # quicker for networks this small
 # the last there are 17 tokens of the same length. Only what they hold changes:
 # at first one patch each, later something of the whole image.
 #
-# We build these parts one by one, for digits of 8 by 8 pixels.
+# We build these parts for digits of 8 by 8 pixels.
 
 # %% tags=["hide-input"]
 picture("vision_transformer")
@@ -95,10 +95,9 @@ picture("vision_transformer")
 # numbers. PyTorch's `unfold` does the cutting. One matrix $E$, the same for
 # every patch, then turns the list into a token of width $D$.
 #
-# Most libraries, [ours](../labkd/vit.py#VisionTransformer) among them, write
-# both steps as one convolution whose stride is as long as its window: then
-# each window is a patch, and each kernel is a row of $E$. The last line
-# checks that the two are the same.
+# Most libraries write both steps as one convolution whose stride is as long as
+# its window: then each window is a patch, and each kernel is a row of $E$. The
+# last line checks it.
 
 
 # %%
@@ -166,7 +165,8 @@ plt.show()
 # In attention every token collects something from all tokens. From each,
 # three linear maps make three vectors: a **query**, what it looks for; a
 # **key**, what it can be found by; and a **value**, what it hands over.
-# Stacked as rows they are $Q$, $K$ and $V$. Attention (Vaswani et al.,
+# Stacked as rows they are $Q$, $K$ and $V$. The product of a query and a key
+# is a **score**: how well they fit. Attention (Vaswani et al.,
 # [2017](../docs/references.md#vaswani2017), equation 1) is a weighted mean of
 # the values,
 #
@@ -175,10 +175,10 @@ plt.show()
 # A = \operatorname{softmax}\bigl( Q K^\top / \sqrt d \bigr) ,
 # $$
 #
-# $d$ numbers in a query, and a softmax along each row of scores.
+# where a query has $d$ numbers, and the softmax is taken along each row.
 #
-# By hand, for three patches of a truck and $d = 4$. The wheel's query is
-# $(2, 2, 0, 0)$:
+# By hand, for three patches of a truck and $d = 4$, so that scores are divided
+# by 2. The wheel's query is $(2, 2, 0, 0)$:
 #
 # | | key | value | score | weight |
 # |---|---|---|---|---|
@@ -215,8 +215,8 @@ assert_close(wheel, F.scaled_dot_product_attention(query, key, value))
 # for every $d$. (The root is a temperature, as in
 # [chapter 2](02_temperature.ipynb).)
 #
-# The table shows the largest of 16 weights for random queries and keys, in
-# the mean.
+# The table shows the largest of 16 weights for random queries and keys, on
+# average.
 
 # %%
 torch.manual_seed(0)
@@ -393,7 +393,7 @@ def new_network(seed):
 # The outputs come in the new order, otherwise the same. MLP and LayerNorm
 # treat each token by itself. So the place of a patch comes in by
 # $E_{pos}$ and by nothing else: scramble the patches of every image and the
-# rows of $E_{pos}$ in the same way, and no logit changes. The cell checks it.
+# rows of $E_{pos}$ in the same way, and no logit changes.
 #
 # As the rows start at random, every order is as good as another. *A ViT
 # learns from scrambled digits as well as from digits.* A CNN does not: its
@@ -414,8 +414,8 @@ with torch.no_grad():
 #
 # Does it find out by itself which places are neighbours? We train it on
 # scikit-learn's digits in two ways: on the images as they are, and on images
-# that are moved by up to one pixel, up or down, left or right, each time a
-# batch is drawn. They are never mirrored: a mirrored 3 is not a 3.
+# that are moved by up to one pixel each time a batch is drawn. They are never
+# mirrored: a mirrored 3 is not a 3.
 
 
 # %%
@@ -474,13 +474,12 @@ def pixels_and_labels(split):
 #
 # Both kinds learn to read. Scramble the test images and leave the places as
 # they are, and both fail: they do use $E_{pos}$. No learning rate was tuned
-# here, so the two rows are no contest between the two kinds of training.
+# here, so the table does not say which training is better.
 
 # %%
-batches = DataLoader(
-    TensorDataset(*pixels_and_labels("train")), batch_size=32, shuffle=True
-)
-images, labels = pixels_and_labels("test")
+images, labels = pixels_and_labels("train")
+digits = TensorDataset(images, labels)
+batches = DataLoader(digits, batch_size=32, shuffle=True)
 networks = {"as they are": [], "shifted": []}
 for kind, trained in networks.items():
     for seed in range(5):
@@ -489,6 +488,7 @@ for kind, trained in networks.items():
         trained.append(model)
 
 # %% tags=["hide-input"]
+images, labels = pixels_and_labels("test")
 rows = {}
 for kind, trained in networks.items():
     right = [percent_right(model, images, labels) for model in trained]
@@ -508,8 +508,7 @@ pd.DataFrame(rows).T
 #
 # In a ViT trained on very many images, places that are close to each other
 # end up with similar vectors (Dosovitskiy et al.,
-# [2021](../docs/references.md#dosovitskiy2021), section 4.5): it has
-# discovered the plane. Have ours?
+# [2021](../docs/references.md#dosovitskiy2021), section 4.5). In ours?
 #
 # For every pair of the sixteen places we take the cosine of their two
 # vectors in $E_{pos}$, and count the steps from one place to the other along
@@ -554,9 +553,9 @@ plt.show()
 #
 # From the digits as they are it has not: neighbours come out no more alike
 # than other pairs, if anything a little **less**. Nothing in this training
-# calls for the plane. A name for each place is enough to read digits that
-# always stand in the middle. (Six steps apart are only opposite corners. They
-# are blank in most digits, which may be why they stay alike.)
+# asks for more. A name for each place is enough to read digits that always
+# stand in the middle. (Six steps apart are only opposite corners. They are
+# blank in most digits, which may be why they stay alike.)
 #
 # All this is about digits of sixteen patches, not about photographs. (*From*
 # and *to* are the ends of the 95 % interval over the five networks.)
@@ -585,9 +584,10 @@ pd.DataFrame(columns)
 # behind ResNets; with 300 million images they overtook them (section 4.3).
 #
 # Touvron et al. ([2021](../docs/references.md#touvron2021)) took another way:
-# ImageNet only, strong augmentation and a teacher. A CNN taught their ViT better than another transformer did
-# (section 5.2), perhaps because its answers carry some of its inductive bias.
-# In [chapter 6](06_from_cnn_to_vit.ipynb) a ResNet-18 teaches a ViT.
+# ImageNet only, strong augmentation and a teacher. A CNN taught their ViT
+# better than another transformer did (section 5.2), perhaps because its
+# answers carry some of its inductive bias. In
+# [chapter 6](06_from_cnn_to_vit.ipynb) a ResNet-18 teaches a ViT.
 
 # %% [markdown]
 # ## Check against the library
