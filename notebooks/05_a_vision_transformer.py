@@ -83,7 +83,7 @@ torch.set_num_threads(1)  # quicker for networks this small
 # the last there are 17 tokens of the same length. Only what they hold changes:
 # at first one patch each, later something of the whole image.
 #
-# We build these parts for digits of 8 by 8 pixels.
+# We build it for digits of 8 by 8 pixels.
 
 # %% tags=["hide-input"]
 picture("vision_transformer")
@@ -120,8 +120,8 @@ assert_close(tokens, convolution(images).flatten(2).transpose(1, 2))
 # patches of 2 by 2 pixels in a row, with their places numbered. Which of them
 # lie side by side cannot be seen there.
 #
-# On the right the sixteen are put together in another order. We call such
-# images *scrambled*, and use them below to ask what a network knows of places.
+# On the right the sixteen are **scrambled**, put together in another order. We
+# use such images below to ask what a network knows of places.
 
 
 # %%
@@ -182,9 +182,9 @@ plt.show()
 #
 # | | key | value | score | weight |
 # |---|---|---|---|---|
-# | wheel | $(1,1,0,0)$ | $(1,0)$ | 4 / 2 | 0.665 |
-# | door | $(1,0,1,0)$ | $(0,2)$ | 2 / 2 | 0.245 |
-# | sky | $(0,0,1,1)$ | $(4,4)$ | 0 / 2 | 0.090 |
+# | wheel | 1, 1, 0, 0 | 1, 0 | 4 / 2 | 0.665 |
+# | door | 1, 0, 1, 0 | 0, 2 | 2 / 2 | 0.245 |
+# | sky | 0, 0, 1, 1 | 4, 4 | 0 / 2 | 0.090 |
 #
 # It receives $0.665 \cdot (1, 0) + 0.245 \cdot (0, 2) + 0.090 \cdot (4, 4)
 # = (1.025, 0.850)$.
@@ -363,8 +363,8 @@ class VisionTransformer(nn.Module):
 
 
 # %% [markdown]
-# Ours is tiny: two blocks, tokens of 32 numbers, four heads. The ViT-B of the
-# paper has twelve blocks and tokens of 768 numbers.
+# Ours is tiny. The ViT-B of the paper has twelve blocks and tokens of 768
+# numbers.
 
 
 # %%
@@ -557,8 +557,8 @@ plt.show()
 # stand in the middle. (Six steps apart are only opposite corners. They are
 # blank in most digits, which may be why they stay alike.)
 #
-# All this is about digits of sixteen patches, not about photographs. (*From*
-# and *to* are the ends of the 95 % interval over the five networks.)
+# All this is about digits, not about photographs. (*From* and *to* are the
+# ends of the 95 % interval over the five networks.)
 
 # %% tags=["hide-input"]
 columns = {}
