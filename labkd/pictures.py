@@ -33,6 +33,7 @@ THUMBNAIL = re.compile(
     r'viewBox="(\d+) (\d+) 32 32"([^>]*)><image href="thumbnails\.png"'
     r' width="\d+" height="\d+"'
 )
+XLINK = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -84,7 +85,11 @@ def picture(name: str) -> Picture:
     svg = (FOLDER / f"{name}.svg").read_text("utf-8")
     # One line: to Markdown, an empty one would end the drawing.
     svg = "".join(line.strip() for line in svg.splitlines())
-    return Picture(THUMBNAIL.sub(_embedded, svg))
+    svg = THUMBNAIL.sub(_embedded, svg)
+    # The site's theme makes every `href` of a page absolute, and stumbles
+    # over those of a drawing. The older name does the same.
+    svg = re.sub(r"(<(?:use|image)) href=", r"\1 xlink:href=", svg)
+    return Picture(svg.replace("<svg ", f"<svg {XLINK} ", 1))
 
 
 def _embedded(window: re.Match) -> str:

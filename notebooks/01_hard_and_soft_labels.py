@@ -704,5 +704,5 @@ pd.DataFrame(
 #   ([2006](../docs/references.md#bucila2006)).
 # - Krizhevsky, *Learning Multiple Layers of Features from Tiny Images*
 #   ([2009](../docs/references.md#krizhevsky2009)): CIFAR-10.
-# - The code: [soft_targets.py](../labkd/soft_targets.py),
+# - The code: [`soften`](../labkd/soft_targets.py#soften),
 #   [controls.py](../labkd/controls.py), [data.py](../labkd/data.py).

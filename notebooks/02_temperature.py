@@ -555,5 +555,5 @@ pd.DataFrame(rows).T.round(1)
 #   ([2015](../docs/references.md#hinton2015)): section 2, equation 1 for the
 #   softmax with a temperature; section 2.1 for the limit; section 3 for small
 #   students.
-# - The code: [soft_targets.py](../labkd/soft_targets.py),
+# - The code: [`soften`](../labkd/soft_targets.py#soften),
 #   [inference.py](../labkd/inference.py), [records.py](../labkd/records.py).

@@ -595,4 +595,4 @@ pd.DataFrame(
 #   section 11.6: Pinsker's inequality.
 # - Gu et al. ([2024](../docs/references.md#gu2024)) use the other direction
 #   on purpose, for a language model that needs one good answer.
-# - The code: [soft_targets.py](../labkd/soft_targets.py).
+# - The code: [`kl_divergence`](../labkd/soft_targets.py#kl_divergence).

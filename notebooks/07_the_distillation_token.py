@@ -678,5 +678,5 @@ pd.DataFrame(rows).T
 #   comparison, table 9 for its settings.
 # - Hinton, Vinyals and Dean, *Distilling the Knowledge in a Neural Network*
 #   ([2015](../docs/references.md#hinton2015)): section 2 for the soft loss.
-# - The code: [distillation_token.py](../labkd/distillation_token.py),
+# - The code: [`token_loss`](../labkd/distillation_token.py#token_loss),
 #   [vit.py](../labkd/vit.py), [soft_targets.py](../labkd/soft_targets.py).

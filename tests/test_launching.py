@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 
 from labkd.data import load
-from labkd.lab import launching
+from labkd.lab import building, launching
 from labkd.lab.building import some_of
 from labkd.lab.launching import Run, tell, train
 from labkd.lab.outcomes import evaluate
@@ -194,7 +194,7 @@ def test_a_run_that_diverges_stops_and_leaves_nothing(tmp_path):
 def test_a_loss_that_spoils_later_leaves_the_last_whole_epoch(
     undisturbed, tmp_path, monkeypatch
 ):
-    calls, objective_of = itertools.count(1), launching.objective_of
+    calls, objective_of = itertools.count(1), building.objective_of
 
     def spoiling(recipe):
         objective = objective_of(recipe)
@@ -207,7 +207,7 @@ def test_a_loss_that_spoils_later_leaves_the_last_whole_epoch(
 
     run = run_in(tmp_path)
     with monkeypatch.context() as patched:
-        patched.setattr(launching, "objective_of", spoiling)
+        patched.setattr(building, "objective_of", spoiling)
         with pytest.raises(ValueError, match="^epoch 3, step 2: .* is nan"):
             trained(run)
     kept = launching.checkpoints.load(run.file("checkpoint"))
