@@ -15,7 +15,7 @@ used.
 Below, $p$ and $q$ are the softmaxes of teacher and student at $T$, and $C$ is
 the number of classes. Where each was seen, with its number in the project's
 list of issues, is told in
-[chapter 13](../notebooks/13_the_gallery_of_mistakes.ipynb).
+[chapter 16](../notebooks/16_the_gallery_of_mistakes.ipynb).
 """
 
 from collections.abc import Sequence

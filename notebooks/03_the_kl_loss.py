@@ -272,7 +272,7 @@ pd.DataFrame(rows).T
 # ## Four mistakes that raise no error
 #
 # All four are common in public code;
-# [chapter 13](13_the_gallery_of_mistakes.ipynb) says where, and has many more.
+# [chapter 16](16_the_gallery_of_mistakes.ipynb) says where, and has many more.
 #
 # - **Probabilities** where the logarithm belongs. The "divergence" is
 #   negative, which none can be. Its minimum puts everything on the teacher's

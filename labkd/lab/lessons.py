@@ -67,7 +67,7 @@ def _virtual_softened(z, v, y, temperature, soft_weight):
     return virtual_teacher_loss(z, y, temperature=20.0, smooth_teacher=True)
 
 
-# Right ones first, then the families of chapter 13 in its order.
+# Right ones first, then the families of chapter 16 in its order.
 LESSONS = {
     "labels alone": Lesson("hinton", _labels),
     "hinton": Lesson("hinton", hinton),

@@ -1,4 +1,4 @@
-"""What the solutions of chapter 13, The gallery of mistakes, claim."""
+"""What the solutions of chapter 16, The gallery of mistakes, claim."""
 
 import math
 

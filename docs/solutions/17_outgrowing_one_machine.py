@@ -1,4 +1,4 @@
-"""What the solutions of chapter 14, Outgrowing one machine, claim."""
+"""What the solutions of chapter 17, Outgrowing one machine, claim."""
 
 import math
 
