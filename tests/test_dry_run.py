@@ -150,6 +150,7 @@ def test_ones_own_teacher_teaches_live_and_by_its_table(folder, weights):
     assert main(words("run", SOFT, *settings)) == 0
     assert main(words("targets", SOFT, *settings)) == 0
     again = [*words("run", SOFT, *settings), "--results", "again"]
+    again += ["--again"]
     assert main(again) == 0
     live = records.read(SOFT, "laptop", 0, folder / "runs")
     tabled = records.read(SOFT, "laptop", 0, folder / "again")

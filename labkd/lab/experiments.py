@@ -105,6 +105,8 @@ def _record(
             "mean": normalise.mean.tolist(),
             "deviation": normalise.deviation.tolist(),
         },
+        "image_shape": list(images.images.shape[1:]),
+        "classes": list(images.class_names),
         "config": asdict(run.recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
         "teacher": source,
