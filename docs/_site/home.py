@@ -1,0 +1,63 @@
+"""The home page: its picture, and a card for each chapter of the nav."""
+
+import re
+from pathlib import Path
+
+from labkd.pictures import picture
+
+PICTURE = "<!-- picture -->"
+CARDS = "<!-- chapters -->"
+# A thumbnail a chapter, by its name; in the colours of the page.
+THUMBNAILS = Path(__file__).with_name("cards")
+QUESTION = re.compile(r"\*\*Question\.\*\*\s+(.+?)\n\s*\n", re.S)
+LINK = re.compile(r"\[([^]]+)\]\([^)]*\)")
+
+
+def drawing() -> str:
+    """Teacher and student, as the first chapters explain them."""
+    return picture("teacher_and_student")._repr_html_()
+
+
+def cards(nav: list, notebooks: dict[str, dict]) -> str:
+    """Markdown: the parts of the course, a card for each of their chapters.
+
+    * `nav`: as mkdocs.yml has it
+    * `notebooks`: by the path that the nav names
+    """
+    (parts,) = [item["Course"] for item in nav if "Course" in item]
+    lines = []
+    for part in parts:
+        for name, chapters in part.items():
+            lines += [f"### {name}", "", '<ul class="cards" data-search-exclude markdown="1">', ""]
+            for uri in chapters:
+                lines += _card(uri, notebooks[uri])
+            lines += ["</ul>", ""]
+    return "\n".join(lines)
+
+
+def _card(uri: str, notebook: dict) -> list[str]:
+    title = notebook["metadata"]["labkd"]["title"]
+    thumbnail = (THUMBNAILS / Path(uri).name).with_suffix(".svg")
+    drawn = "".join(thumbnail.read_text("utf-8").splitlines())
+    return [
+        '<li markdown="block">',
+        f'<div class="thumbnail">{drawn}</div>',
+        "",
+        f"[{title}](../{uri})",
+        "",
+        question(notebook),
+        "",
+        "</li>",
+        "",
+    ]
+
+
+def question(notebook: dict) -> str:
+    """What a chapter asks in its first cell, or the start of what it says."""
+    first = "".join(notebook["cells"][0]["source"])
+    text = re.sub(r"^> ?", "", first, flags=re.M)
+    asked = QUESTION.search(text)
+    if not asked:
+        about = notebook["metadata"]["labkd"]["description"]
+        return about.partition(". ")[0]
+    return LINK.sub(r"\1", " ".join(asked[1].split()))
