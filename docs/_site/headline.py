@@ -25,7 +25,7 @@ SIZES = ("full", "overnight", "laptop")
 NETWORKS = {
     "vit": "ViT",
     "resnet18": "ResNet-18",
-    "resnet18_10k": "ResNet-18 that saw the same images only",
+    "resnet18_10k": "ResNet-18 trained on the same images",
     "resnet18_half": "ResNet-18 of half the width",
     "resnet18_narrow": "ResNet-18 of a quarter of the width",
     "resnet18_quarter": "ResNet-18 of a quarter of the width",
@@ -45,16 +45,9 @@ def headline(found: list[dict]) -> str:
     tested.sort(key=lambda arm: -arm.difference.mean)
     scale = scale_of([arm.difference for arm in tested])
     rows = [_row(arm, found, scale) for arm in tested]
-    return "\n".join(
-        [
-            '<ul class="gains">',
-            *rows,
-            f'<li class="axis" aria-hidden="true">{_axis(scale)}</li>',
-            "</ul>",
-            "",
-            _left_out(len(arms) - len(tested)),
-        ]
-    )
+    axis = f'<li class="axis" aria-hidden="true">{_axis(scale)}</li>'
+    told = _legend(len(arms) - len(tested))
+    return "\n".join([told, "", '<ul class="gains">', *rows, axis, "</ul>"])
 
 
 def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
@@ -101,7 +94,7 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
     run = arm.records[0]
     baseline, taught = _means(arm)
     return (
-        f"<li><p><b>{_network(student)}</b>, taught by a "
+        f"<li><p><b>{_capital(_network(student))}</b>, taught by a "
         f"<b>{_network(teacher)}</b></p>"
         f"<p><strong>{arm.difference.short}</strong></p>"
         f"{drawn(arm.difference, scale)}"
@@ -115,6 +108,10 @@ def _network(name: str) -> str:
     return NETWORKS.get(name, name)
 
 
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _axis(scale: tuple[float, float]) -> str:
     low, high = scale
     ticks = range(math.ceil(low), math.floor(high) + 1)
@@ -125,14 +122,15 @@ def _axis(scale: tuple[float, float]) -> str:
     )
 
 
-def _left_out(number: int) -> str:
+def _legend(untested: int) -> str:
     text = (
-        "Points of test accuracy ahead of the same student with labels "
-        "alone: mean and 95 % interval over paired seeds."
+        "How many points of test accuracy a student with soft labels is ahead "
+        "of the same student with labels alone: the mean over paired seeds, "
+        "and its 95 % interval."
     )
-    if number:
+    if untested:
         text += (
-            f" Left out: {number} with a teacher no better than its student, "
+            f" Left out: {untested} with a teacher no better than its student, "
             "which tests nothing."
         )
     return text
