@@ -130,8 +130,8 @@ def _legend(untested: int) -> str:
     )
     if untested:
         text += (
-            f" Left out: {untested} with a teacher no better than its student, "
-            "which tests nothing."
+            f" Left out: {untested} with a teacher no better than its "
+            "student, which tests nothing."
         )
     return text
 

@@ -7,6 +7,8 @@ from labkd.pictures import picture
 
 PICTURE = "<!-- picture -->"
 CARDS = "<!-- chapters -->"
+# Who searches finds the chapters themselves.
+LIST = '<ul class="cards" data-search-exclude markdown="1">'
 # A thumbnail a chapter, by its name; in the colours of the page.
 THUMBNAILS = Path(__file__).with_name("cards")
 QUESTION = re.compile(r"\*\*Question\.\*\*\s+(.+?)\n\s*\n", re.S)
@@ -28,7 +30,7 @@ def cards(nav: list, notebooks: dict[str, dict]) -> str:
     lines = []
     for part in parts:
         for name, chapters in part.items():
-            lines += [f"### {name}", "", '<ul class="cards" data-search-exclude markdown="1">', ""]
+            lines += [f"### {name}", "", LIST, ""]
             for uri in chapters:
                 lines += _card(uri, notebooks[uri])
             lines += ["</ul>", ""]
@@ -36,14 +38,13 @@ def cards(nav: list, notebooks: dict[str, dict]) -> str:
 
 
 def _card(uri: str, notebook: dict) -> list[str]:
-    title = notebook["metadata"]["labkd"]["title"]
     thumbnail = (THUMBNAILS / Path(uri).name).with_suffix(".svg")
     drawn = "".join(thumbnail.read_text("utf-8").splitlines())
     return [
         '<li markdown="block">',
         f'<div class="thumbnail">{drawn}</div>',
         "",
-        f"[{title}](../{uri})",
+        f"[{title(notebook)}](../{uri})",
         "",
         question(notebook),
         "",
@@ -52,12 +53,17 @@ def _card(uri: str, notebook: dict) -> list[str]:
     ]
 
 
-def question(notebook: dict) -> str:
-    """What a chapter asks in its first cell, or the start of what it says."""
+def title(notebook: dict) -> str:
+    """The heading of a chapter: `1 · Hard and soft labels`."""
     first = "".join(notebook["cells"][0]["source"])
-    text = re.sub(r"^> ?", "", first, flags=re.M)
-    asked = QUESTION.search(text)
-    if not asked:
-        about = notebook["metadata"]["labkd"]["description"]
-        return about.partition(". ")[0]
-    return LINK.sub(r"\1", " ".join(asked[1].split()))
+    return first.partition("\n")[0].removeprefix("# ")
+
+
+def question(notebook: dict) -> str:
+    """What a chapter asks in its first cell, or its first sentence."""
+    first = "".join(notebook["cells"][0]["source"])
+    text = re.sub(r"^> ?", "", first.partition("\n")[2], flags=re.M)
+    if asked := QUESTION.search(text):
+        return LINK.sub(r"\1", " ".join(asked[1].split()))
+    opening = LINK.sub(r"\1", " ".join(text.split()))
+    return re.split(r"(?<=[.?!]) ", opening)[0]

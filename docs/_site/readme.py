@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 
 import headline
+import home
 import yaml
 
 from labkd import records
@@ -56,10 +57,9 @@ def _line(uri: str) -> str:
     slug = address.removeprefix("https://github.com/")
     owner, _, name = slug.partition("/")
     notebook = json.loads((ROOT / uri).read_text("utf-8"))
-    title = notebook["metadata"]["labkd"]["title"]
     page = f"https://{owner}.github.io/{name}/{uri.removesuffix('.ipynb')}/"
     colab = f"https://colab.research.google.com/github/{slug}/blob/main/{uri}"
-    return f"| [{title}]({page}) | [Colab]({colab}) |"
+    return f"| [{home.title(notebook)}]({page}) | [Colab]({colab}) |"
 
 
 def digest() -> str:
@@ -70,8 +70,8 @@ def digest() -> str:
 
 def draw() -> None:
     """The drawing as GitHub can show it: an image on white."""
-    from PIL import Image, PngImagePlugin
     from pages_server import find_browser
+    from PIL import Image, PngImagePlugin
     from playwright.sync_api import sync_playwright
 
     svg = picture("teacher_and_student").svg
