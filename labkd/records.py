@@ -14,9 +14,11 @@ from, on the validation images alone.
 import math
 from pathlib import Path
 
-import pandas as pd
-
+from labkd.extras import needs_extra
 from labkd.files import read_json, reading
+
+with needs_extra("course"):
+    import pandas as pd
 
 RESULTS = Path(__file__).with_name("results")
 FIELDS = (
