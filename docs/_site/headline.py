@@ -74,11 +74,12 @@ def sentence(found: list[dict]) -> str:
     record = arm.records[0]
     baseline, taught = _means(arm)
     return (
-        f"Taught by a ResNet-18 that is {teacher_percent(found, [record])} % "
-        f"right, a Vision Transformer of {record['parameters']:,} parameters "
-        f"gets {taught:.1f} % of the test images right, and {baseline:.1f} % "
-        f"with labels alone: {arm.difference.labelled('points')}, over "
-        f"{len(arm.records)} paired seeds on {records.data_of(record)}, "
+        f"A Vision Transformer of {record['parameters']:,} parameters gets "
+        f"{baseline:.1f} % of the test images right with labels alone, and "
+        f"{taught:.1f} % with the soft labels of a ResNet-18 (itself "
+        f"{teacher_percent(found, [record])} %): "
+        f"{arm.difference.labelled('points')}, over {len(arm.records)} "
+        f"paired seeds on {records.data_of(record)}, "
         f"{records.budget_of(record)}."
     )
 
@@ -124,14 +125,14 @@ def _axis(scale: tuple[float, float]) -> str:
 
 def _legend(untested: int) -> str:
     text = (
-        "How many points of test accuracy a student with soft labels is ahead "
-        "of the same student with labels alone: the mean over paired seeds, "
-        "and its 95 % interval."
+        "What a student gains in test accuracy when a teacher's soft labels "
+        "are added, against the same student with labels alone: the mean "
+        "over paired seeds, in percentage points, ± half of its 95 % interval."
     )
     if untested:
         text += (
-            f" Left out: {untested} with a teacher no better than its "
-            "student, which tests nothing."
+            f" Left out: {untested} with a teacher that is not clearly "
+            "better than its student, which tests nothing."
         )
     return text
 
