@@ -66,6 +66,20 @@ def test_a_row_has_the_paired_difference_and_every_network():
     assert "alone 55.0 %, taught 58.3 %, teacher 90.0 %" in row
 
 
+def test_a_network_that_was_not_counted_is_as_large_as_one_of_its_shape():
+    found = scratch([0.5, 0.6]) + soft([0.7, 0.75]) + teacher()
+    for run in found:
+        run["parameters"] = 1_234_000
+    found[-1]["parameters"] = None
+    found += runs("other", [0.5], architecture="resnet18")
+    found[-1]["parameters"] = 5_600_000
+    (row,) = rows_of(found)
+    assert row.count("(1.2 M)") == 2
+    found[-2]["config"]["architecture"] = "resnet18"
+    (row,) = rows_of(found)
+    assert "ViT  (1.2 M)" in row and "ResNet-18  (5.6 M)" in row
+
+
 def test_losses_are_shown_too_below_the_gains():
     found = scratch([0.5, 0.51]) + teacher() + soft([0.6, 0.62])
     found += soft([0.4, 0.41], recipe=CNN)

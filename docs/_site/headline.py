@@ -9,7 +9,7 @@ import statistics
 
 from records_table import teacher_percent, verdict_on
 
-from labkd import comparisons, records
+from labkd import comparisons, records, verdicts
 from labkd.inference import (
     PairedDifference,
     area_under_curve,
@@ -21,19 +21,21 @@ MARKER = "<!-- headline -->"
 CENTRAL = "soft-vit_from_resnet18-cifar10"
 # The largest that has been recorded stands on the page.
 SIZES = ("full", "overnight", "laptop")
-# Networks by their names in recipes.
+# Networks by their names in recipes; how large they are stands beside them.
 NETWORKS = {
     "vit": "ViT",
     "resnet18": "ResNet-18",
     "resnet18_10k": "ResNet-18 trained on the same images",
-    "resnet18_half": "ResNet-18 of half the width",
-    "resnet18_narrow": "ResNet-18 of a quarter of the width",
-    "resnet18_quarter": "ResNet-18 of a quarter of the width",
+    "resnet18_half": "ResNet-18",
+    "resnet18_narrow": "ResNet-18",
+    "resnet18_quarter": "ResNet-18",
     "resnet50": "ResNet-50",
     "resnet50_long": "ResNet-50, trained for longer",
     "small_cnn": "small CNN",
     "large_cnn": "large CNN",
 }
+# Records of networks that are alike in these are of equally large ones.
+SHAPE = ("dataset", "architecture", "width", "depth", "patch_size")
 
 
 def headline(found: list[dict]) -> str:
@@ -73,10 +75,12 @@ def sentence(found: list[dict]) -> str:
     (arm,) = [a for a in pairs_of_networks(found) if a.recipe == CENTRAL]
     record = arm.records[0]
     baseline, taught = _means(arm)
+    (teacher,) = verdicts.teachers_of(found, [record])
     return (
-        f"A Vision Transformer of {record['parameters']:,} parameters gets "
-        f"{baseline:.1f} % of the test images right with labels alone, and "
-        f"{taught:.1f} % with the soft labels of a ResNet-18 (itself "
+        f"A Vision Transformer of {parameters(record, found):,} parameters "
+        f"gets {baseline:.1f} % of the test images right with labels alone, "
+        f"and {taught:.1f} % with the soft labels of a ResNet-18 of "
+        f"{parameters(teacher, found):,} (itself "
         f"{teacher_percent(found, [record])} %): "
         f"{arm.difference.labelled('points')}, over {len(arm.records)} "
         f"paired seeds on {records.data_of(record)}, "
@@ -94,9 +98,11 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
     _, student, teacher = records.parts_of(arm.recipe)
     run = arm.records[0]
     baseline, taught = _means(arm)
+    (its_teacher,) = verdicts.teachers_of(found, [run])
     return (
-        f"<li><p><b>{_capital(_network(student))}</b>, taught by a "
-        f"<b>{_network(teacher)}</b></p>"
+        f"<li><p><b>{_capital(_network(student))}</b> "
+        f"({_millions(run, found)}), taught by a "
+        f"<b>{_network(teacher)}</b> ({_millions(its_teacher, found)})</p>"
         f"<p><strong>{arm.difference.short}</strong></p>"
         f"{drawn(arm.difference, scale)}"
         f"<p>{records.data_of(run)}, {records.budget_of(run)}. "
@@ -107,6 +113,21 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
 
 def _network(name: str) -> str:
     return NETWORKS.get(name, name)
+
+
+def parameters(run: dict, found: list[dict]) -> int:
+    """How many the network of a run has; old records do not count them."""
+    shape = [run["config"].get(key) for key in SHAPE]
+    counted = [run] + [
+        other
+        for other in found
+        if [other["config"].get(key) for key in SHAPE] == shape
+    ]
+    return next(r["parameters"] for r in counted if r.get("parameters"))
+
+
+def _millions(run: dict, found: list[dict]) -> str:
+    return f"{parameters(run, found) / 1e6:.2g}\u00a0M"
 
 
 def _capital(text: str) -> str:
@@ -127,7 +148,8 @@ def _legend(untested: int) -> str:
     text = (
         "What a student gains in test accuracy when a teacher's soft labels "
         "are added, against the same student with labels alone: the mean "
-        "over paired seeds, in percentage points, ± half of its 95 % interval."
+        "over paired seeds, in percentage points, ± half of its 95 % "
+        "interval. In brackets, millions of parameters."
     )
     if untested:
         text += (
