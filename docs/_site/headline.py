@@ -117,13 +117,14 @@ def _network(name: str) -> str:
 
 def parameters(run: dict, found: list[dict]) -> int:
     """How many the network of a run has; old records do not count them."""
-    shape = [run["config"].get(key) for key in SHAPE]
-    counted = [run] + [
-        other
-        for other in found
-        if [other["config"].get(key) for key in SHAPE] == shape
-    ]
+    counted = [run, *(other for other in found if _alike(run, other))]
     return next(r["parameters"] for r in counted if r.get("parameters"))
+
+
+def _alike(run: dict, other: dict) -> bool:
+    # An old record has no settings that its kind of network does not use.
+    ours, theirs = run["config"], other["config"]
+    return all(ours[key] == theirs.get(key) for key in SHAPE if key in ours)
 
 
 def _millions(run: dict, found: list[dict]) -> str:
