@@ -19,6 +19,7 @@ import checks
 import claims
 import formulas
 import headline
+import home
 import jinja2
 import library_table
 import policy
@@ -36,6 +37,8 @@ ROOT = HERE.parent.parent
 RESULTS = ROOT / "labkd" / "results"
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
+# And for where Colab finds its files.
+COLAB = "COLAB_ADDRESS"
 # What is written from the records, and the marker of its place.
 WRITTEN = {
     headline.MARKER: headline.headline,
@@ -76,6 +79,10 @@ def on_config(config):
     config.repo_url = (os.environ.get("REPO_URL") or address).rstrip("/")
     config.repo_name = urlsplit(config.repo_url).path.strip("/")
     config.edit_uri = "edit/main/docs/"
+    config.extra["colab"] = (
+        f"https://colab.research.google.com/github/{config.repo_name}"
+        "/blob/main/"
+    )
     # `mkdocs serve` has set an address of its own before.
     if not config.site_url:
         owner, _, name = config.repo_name.partition("/")
@@ -164,10 +171,15 @@ def on_page_markdown(markdown, page, config, files):
         laid_out = _laid_out(made).replace(TO_DOCS, "](../")
         return laid_out.replace(ADDRESS, config.repo_url)
     markdown = _written(markdown)
+    if home.CARDS in markdown:
+        made = home.cards(config.nav, _notebooks())
+        markdown = markdown.replace(home.CARDS, made)
+        markdown = markdown.replace(home.PICTURE, home.drawing())
     if cells.SNIPPET.search(markdown):
         beside = Path(page.file.abs_src_path).with_name("snippets")
         markdown = _laid_out(cells.of_sheet(markdown, beside))
     markdown = markdown.replace(ADDRESS, config.repo_url)
+    markdown = markdown.replace(f"{COLAB}/", config.extra["colab"])
     # On the site docs/ is the root, beside notebooks/ and labkd/.
     return TO_ROOT.sub(r"](\1\2/", markdown)
 
