@@ -44,6 +44,8 @@ def runs(recipe, accuracies, size="laptop", ece=(), curves=(), **config):
                 "dataset": "cifar10",
                 "training_images": 0,
                 "epochs": 5,
+                "temperature": 1.0,
+                "teacher_weight": 0.5,
             }
             | config,
             "teacher": {"recipe": teacher, "size": size, "seed": 0},

@@ -381,9 +381,14 @@ def test_recipes_in_words_are_told_apart():
 
 def test_the_sweep_says_which_temperature_it_would_choose():
     text = sweeps_table.advice(KNOWN)
-    for axis, line in zip(
-        ("temperature", "teacher_weight"), text.splitlines(), strict=False
+    tables = re.split(r"^\| (?=Te)", text, flags=re.M)[1:]
+    for axis, table in zip(
+        ("temperature", "teacher_weight"), tables, strict=True
     ):
+        head, _, shown, errors = (
+            [cell.strip() for cell in line.strip(" |").split("|")]
+            for line in table.splitlines()[:4]
+        )
         means = {}
         for point in sweeps.points(axis, "laptop", RECIPES):
             ends = [
@@ -392,9 +397,12 @@ def test_the_sweep_says_which_temperature_it_would_choose():
                 if (recipe, size) == (point.soft, "laptop")
             ]
             means[point.value] = statistics.mean(ends)
-            assert f"{point.value:g}: {means[point.value]:.1f} %" in line
         best = max(means, key=means.get)
-        assert f"Best here: {best:g};" in line
+        for number, (value, mean) in enumerate(means.items(), 1):
+            bold = "**" if value == best else ""
+            assert head[number] == f"{bold}{value:g}{bold}"
+            assert shown[number] == f"{bold}{mean:.1f}{bold}"
+        assert len(head) == len(shown) == len(errors) == len(means) + 1
     assert "JPEG copy" in text
 
 

@@ -284,7 +284,7 @@ def _row(each: Outcome) -> Row:
     if each.arms:
         run = each.arms[0].records[0]
         taught = words.teacher(run)
-        about += f"<br>here: {words.student(run)}{words.parameters(run)}"
+        about += f"<br>here: {words.student(run, sized=True)}"
         about += f", taught by a {taught}" if taught else ""
         about += f"; {words.data(run)}"
     verdict = f"<strong>{each.words.removeprefix('here: ')}</strong>"

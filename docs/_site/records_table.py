@@ -98,7 +98,7 @@ def by_method(found: list[dict]) -> str:
         known = arms[baseline, size]
         run = known.records[0]
         heading = (
-            f"{words.student(run)}{words.parameters(run)}; "
+            f"{words.student(run, sized=True)}; "
             f"{words.data(run)}, {records.budget_of(run)} ({size}). Labels "
             f"alone: {known.spread('accuracy', scale=100, digits=1)}"
         )

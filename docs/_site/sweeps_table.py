@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from forest import plain_table
 from plots import Line, chart
-from records_table import teacher_percent, verdict_on
+from records_table import rows, teacher_percent, verdict_on
 
 from labkd import comparisons, records, verdicts
 from labkd.lab import sweeps
@@ -157,35 +157,27 @@ def advice(found: list[dict]) -> str:
         return "Our own sweep has not been recorded yet."
     lines = []
     for axis in ("temperature", "teacher_weight"):
-        name, shape, _ = AXES[axis]
-        points = read(arms, axis, size)
-        best = max(points, key=lambda point: validation(points[point]))
-        lines.append(_chosen(name, shape, points, best))
-    run = next(iter(points.values())).records[0]
+        lines += [*_choice(axis, read(arms, axis, size)), ""]
+    run = arms[sweeps.points("temperature", size, RECIPES)[0].soft, size]
+    run = run.records[0]
     lines.append(
-        f"(A ViT taught by a ResNet-18 with "
-        f"{teacher_percent(found, [run])} %, {records.data_of(run)}, "
-        f"{records.budget_of(run)}.)"
+        f"Means of a ViT taught by a ResNet-18 that is "
+        f"{teacher_percent(found, [run])} % right: {records.data_of(run)}, "
+        f"{records.budget_of(run)}."
     )
     return "\n".join(lines)
 
 
-def _chosen(name: str, shape: str, points: dict, best) -> str:
-    shown = ", ".join(
-        f"{shape.format(point.value)}: {validation(arm):.1f} %, ECE "
-        f"{statistics.mean(arm.scores('ece')):.3f}"
-        for point, arm in points.items()
-    )
-    seeds = len(points[best].records)
-    spread = max(
-        statistics.stdev(
-            100 * run["epochs"][-1]["validation"]["accuracy"]
-            for run in arm.records
-        )
-        for arm in points.values()
-    )
-    return (
-        f"- **{name}:** validation accuracy and test ECE, means of {seeds} "
-        f"seeds: {shown}. Best here: {shape.format(best.value)}; the largest "
-        f"deviation over the seeds is {spread:.1f} points."
-    )
+def _choice(axis: str, points: dict) -> list[str]:
+    """The lines of a table: validation accuracy and ECE along an axis."""
+    name, shape, _ = AXES[axis]
+    best = max(points, key=lambda point: validation(points[point]))
+    head = [name]
+    accuracies = ["Validation accuracy, %"]
+    errors = ["ECE, test images"]
+    for point, arm in points.items():
+        value, right = shape.format(point.value), f"{validation(arm):.1f}"
+        head.append(f"**{value}**" if point == best else value)
+        accuracies.append(f"**{right}**" if point == best else right)
+        errors.append(f"{statistics.mean(arm.scores('ece')):.3f}")
+    return rows(head, [accuracies, errors])

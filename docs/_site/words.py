@@ -72,18 +72,18 @@ def turned(record: dict) -> str:
     )
 
 
-def student(record: dict) -> str:
-    """The network that was trained."""
+def student(record: dict, *, sized: bool = False) -> str:
+    """The network that was trained, with its parameters if asked.
+
+    Old records do not count them.
+    """
     config = record["config"]
     name = NETWORKS.get(config.get("architecture"), record["recipe"])
     _, its_name, _ = records.parts_of(record["recipe"])
-    return name + _kind(its_name) + PIXELS.get(config.get("shrink", 1), "")
-
-
-def parameters(record: dict) -> str:
-    """How large the network is; old records do not say."""
-    count = record.get("parameters")
-    return f" of {count:,} parameters" if count else ""
+    name += _kind(its_name)
+    if sized and record.get("parameters"):
+        name += f" of {record['parameters']:,} parameters"
+    return name + PIXELS.get(config.get("shrink", 1), "")
 
 
 def data(record: dict) -> str:
