@@ -418,3 +418,86 @@ def test_hot_students_are_worse_calibrated_as_the_cheat_sheet_says():
     page = (records.RESULTS.parents[1] / "docs/cheatsheet.md").read_text()
     assert "so its calibration error is larger" in " ".join(page.split())
     assert min(hot) > cold
+
+
+@pytest.fixture
+def all_runs(open_page):
+    r"""The page, and what its table shows now."""
+    page = open_page("results/")
+
+    def column(name):
+        head = page.locator(".runs thead th").all_inner_texts()
+        place = head.index(name) + 1
+        cells = f".runs tbody tr:visible > :nth-child({place})"
+        return page.locator(cells).all_inner_texts()
+
+    return page, column
+
+
+def test_runs_are_found_by_words(all_runs):
+    page, column = all_runs
+    assert len(column("Seed")) == len(FOUND)
+    page.get_by_label("Find").fill("softened fashion")
+    names = [key for key in FOUND if key[0].startswith("virtual_softened")]
+    assert len(column("Seed")) == len(names) > 0
+    told = page.locator(".find output").inner_text()
+    assert told == f"{len(names)} of {len(FOUND)} runs"
+    page.get_by_label("Find").fill("no such run")
+    assert column("Seed") == []
+
+
+def test_runs_are_sorted_from_the_keyboard(all_runs):
+    page, column = all_runs
+    button = page.get_by_role("button", name="Accuracy, %")
+    head = page.locator(".runs th", has=button)
+    button.focus()
+    page.keyboard.press("Enter")
+    rising = [float(text) for text in column("Accuracy, %")]
+    assert rising == sorted(rising) and len(rising) == len(FOUND)
+    assert head.get_attribute("aria-sort") == "ascending"
+    page.keyboard.press("Enter")
+    falling = [float(text) for text in column("Accuracy, %")]
+    assert falling == rising[::-1]
+    assert head.get_attribute("aria-sort") == "descending"
+    page.get_by_role("button", name="Time").click()
+    assert head.get_attribute("aria-sort") is None
+    seconds = page.locator(".runs tbody td[data-value]").evaluate_all(
+        "cells => cells.map(cell => Number(cell.dataset.value))"
+    )
+    assert seconds == sorted(seconds)
+
+
+def test_without_a_script_the_table_is_there(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}results/")
+    assert page.locator(".runs tbody tr").count() == len(FOUND)
+    assert not page.locator(".find").is_visible()
+    box = page.locator(".all-runs")
+    assert box.get_attribute("tabindex") == "0"
+    assert box.get_attribute("aria-label") == "All runs"
+    context.close()
+
+
+def test_the_csv_is_downloaded(open_page):
+    page = open_page("results/")
+    with page.expect_download() as download:
+        page.get_by_text("Download all runs as CSV").click()
+    with open(download.value.path(), encoding="utf-8") as file:
+        assert len(list(csv.DictReader(file))) == len(FOUND)
+
+
+@pytest.mark.parametrize("scheme", ("light", "dark"))
+def test_drawings_have_the_colour_of_the_page(open_page, scheme):
+    page = open_page("results/", 390, scheme)
+    text, body = page.evaluate(
+        """() => [document.querySelector(".chart text"), document.body].map(
+          (element, i) => getComputedStyle(element)[i ? "color" : "fill"])"""
+    )
+    shades = [int(n) for n in re.findall(r"\d+", text)[:3]]
+    assert (min(shades) > 120) == (scheme == "dark")
+    assert text == body
+    # On a phone every drawing is as wide as the screen, and no wider.
+    for svg in page.locator(".chart svg, .strip").all():
+        box = svg.bounding_box()
+        assert box["width"] > 300 and box["x"] + box["width"] <= 390

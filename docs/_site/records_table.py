@@ -100,7 +100,7 @@ def by_method(found: list[dict]) -> str:
         heading = (
             f"{words.student(run, sized=True)}; "
             f"{words.data(run)}, {records.budget_of(run)} ({size}). Labels "
-            f"alone: {known.spread('accuracy', scale=100, digits=1)}"
+            f"alone: {known.spread('accuracy', scale=100, digits=1)} %"
         )
         rows = [_method(arm, found) for arm in ours]
         groups.append(Group(heading, rows))

@@ -25,8 +25,7 @@ other way about. What is printed is the median of the ratios of such pairs,
 with the lowest and the highest. The images are those of CIFAR-10 where they
 are at hand, else random bytes, which take as long. `--compile` compiles our
 model and the student's, as long runs on a GPU do; `--json FILE` keeps all of
-it. The [page of benchmarks](../docs/benchmarks.md) shows what is kept as
-`labkd/results/benchmark/<size>.json`.
+it, of the course in `labkd/results/benchmark/<size>.json`.
 """
 
 import argparse
