@@ -55,47 +55,15 @@ def read(arms, axis: str, size: str) -> dict:
 
 
 def _axis(arms, found: list[dict], axis: str, size: str) -> str:
-    name, shape, by_ratio = AXES[axis]
+    name, shape, _ = AXES[axis]
     points = read(arms, axis, size)
     if len(points) < 2:
         return ""
-    verdict = {
-        point: verdict_on(arm, found).words for point, arm in points.items()
-    }
-    scratch = [arms[point.scratch, size] for point in points]
-    values = [shape.format(point.value) for point in points]
-    places = [
-        math.log2(point.value) if by_ratio else point.value for point in points
-    ]
-    soft = list(points.values())
-    ahead = Line(
-        "ahead",
-        "soft",
-        [arm.difference.mean for arm in soft],
-        [arm.difference.half_width for arm in soft],
-    )
-    lines = [_line("soft labels", "soft", soft)]
-    lines.append(_line("labels alone", "labels", scratch))
-    cells = [
-        [
-            value,
-            records.budget_of(arm.records[0]),
-            alone.spread("accuracy", scale=100, digits=1),
-            arm.spread("accuracy", scale=100, digits=1),
-            f"{validation(arm):.1f}",
-            arm.spread("ece"),
-            str(len(arm.records)),
-            arm.difference.short,
-            verdict[point],
-        ]
-        for value, alone, (point, arm) in zip(
-            values, scratch, points.items(), strict=True
-        )
-    ]
+    cells = _cells(arms, found, points, shape)
     told = _crossing(points, shape)
-    if verdicts.NOT_TESTED in verdict.values():
+    if any(row[-1] == verdicts.NOT_TESTED for row in cells):
         told = "Not every point is a test: its teacher is too weak."
-    runs = list(soft[0].records)
+    runs = list(next(iter(points.values())).records)
     about = f"At size {size}, {records.data_of(runs[0])}"
     if teacher := teacher_percent(found, runs):
         about += f", the teacher {teacher} % right"
@@ -104,13 +72,54 @@ def _axis(arms, found: list[dict], axis: str, size: str) -> str:
     return "\n".join(
         [
             f'<figure class="chart"><h3 id="{anchor}">{name}</h3>',
-            chart(values, places, lines, ahead, name.lower()),
+            _drawing(arms, points, axis),
             f"<figcaption>{told} {about}.</figcaption>",
             "<details><summary>The numbers</summary>",
             plain_table(f"{name}, the numbers", (name, *HEAD), cells),
             "</details></figure>",
         ]
     )
+
+
+def _drawing(arms, points: dict, axis: str) -> str:
+    name, shape, by_ratio = AXES[axis]
+    soft = list(points.values())
+    scratch = [arms[point.scratch, arm.size] for point, arm in points.items()]
+    ahead = Line(
+        "ahead",
+        "soft",
+        [arm.difference.mean for arm in soft],
+        [arm.difference.half_width for arm in soft],
+    )
+    return chart(
+        [shape.format(point.value) for point in points],
+        [math.log2(p.value) if by_ratio else p.value for p in points],
+        [
+            _line("soft labels", "soft", soft),
+            _line("labels alone", "labels", scratch),
+        ],
+        ahead,
+        name.lower(),
+    )
+
+
+def _cells(arms, found, points: dict, shape: str) -> list[list[str]]:
+    return [
+        [
+            shape.format(point.value),
+            records.budget_of(arm.records[0]),
+            arms[point.scratch, arm.size].spread(
+                "accuracy", scale=100, digits=1
+            ),
+            arm.spread("accuracy", scale=100, digits=1),
+            f"{validation(arm):.1f}",
+            arm.spread("ece"),
+            str(len(arm.records)),
+            arm.difference.short,
+            verdict_on(arm, found).words,
+        ]
+        for point, arm in points.items()
+    ]
 
 
 def _line(name: str, kind: str, arms: list[comparisons.Arm]) -> Line:
