@@ -385,24 +385,24 @@ def test_the_sweep_says_which_temperature_it_would_choose():
     for axis, table in zip(
         ("temperature", "teacher_weight"), tables, strict=True
     ):
-        head, _, shown, errors = (
+        _, _, *lines = table.partition("\n\n")[0].splitlines()
+        shown = [
             [cell.strip() for cell in line.strip(" |").split("|")]
-            for line in table.splitlines()[:4]
-        )
-        means = {}
+            for line in lines
+        ]
+        ends = {}
         for point in sweeps.points(axis, "laptop", RECIPES):
-            ends = [
+            ends[point.value] = [
                 100 * run["epochs"][-1]["validation"]["accuracy"]
                 for (recipe, size, _), run in FOUND.items()
                 if (recipe, size) == (point.soft, "laptop")
             ]
-            means[point.value] = statistics.mean(ends)
-        best = max(means, key=means.get)
-        for number, (value, mean) in enumerate(means.items(), 1):
+        best = max(ends, key=lambda value: statistics.mean(ends[value]))
+        for (value, right), cells in zip(ends.items(), shown, strict=True):
             bold = "**" if value == best else ""
-            assert head[number] == f"{bold}{value:g}{bold}"
-            assert shown[number] == f"{bold}{mean:.1f}{bold}"
-        assert len(head) == len(shown) == len(errors) == len(means) + 1
+            mean, spread = statistics.mean(right), statistics.stdev(right)
+            assert cells[0] == f"{bold}{value:g}{bold}"
+            assert cells[1] == f"{bold}{mean:.1f} ± {spread:.1f}{bold}"
     assert "JPEG copy" in text
 
 

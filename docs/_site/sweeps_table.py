@@ -134,10 +134,14 @@ def _line(name: str, kind: str, arms: list[comparisons.Arm]) -> Line:
 
 def validation(arm: comparisons.Arm) -> float:
     """The mean accuracy on the validation images, at the end, in per cent."""
-    return statistics.mean(
+    return statistics.mean(_validation(arm))
+
+
+def _validation(arm: comparisons.Arm) -> list[float]:
+    return [
         100 * record["epochs"][-1]["validation"]["accuracy"]
         for record in arm.records
-    )
+    ]
 
 
 def _crossing(read: dict, shape: str) -> str:
@@ -181,12 +185,17 @@ def _choice(axis: str, points: dict) -> list[str]:
     """The lines of a table: validation accuracy and ECE along an axis."""
     name, shape, _ = AXES[axis]
     best = max(points, key=lambda point: validation(points[point]))
-    head = [name]
-    accuracies = ["Validation accuracy, %"]
-    errors = ["ECE, test images"]
+    cells = []
     for point, arm in points.items():
-        value, right = shape.format(point.value), f"{validation(arm):.1f}"
-        head.append(f"**{value}**" if point == best else value)
-        accuracies.append(f"**{right}**" if point == best else right)
-        errors.append(f"{statistics.mean(arm.scores('ece')):.3f}")
-    return rows(head, [accuracies, errors])
+        right = _validation(arm)
+        bold = "**" if point == best else ""
+        cells.append(
+            [
+                f"{bold}{shape.format(point.value)}{bold}",
+                f"{bold}{statistics.mean(right):.1f} ± "
+                f"{statistics.stdev(right):.1f}{bold}",
+                f"{statistics.mean(arm.scores('ece')):.3f}",
+            ]
+        )
+    head = (name, "Validation accuracy, %, ± deviation", "ECE, test images")
+    return rows(head, cells)
