@@ -13,7 +13,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
-import benchmark_table
 import cells
 import checks
 import claims
@@ -31,6 +30,7 @@ import yaml
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -44,7 +44,9 @@ WRITTEN = {
     headline.MARKER: headline.headline,
     claims.MARKER: claims.table,
     sweeps_table.MARKER: sweeps_table.table,
-    **benchmark_table.WRITTEN,
+    sweeps_table.ADVICE: sweeps_table.advice,
+    records_table.MADE: records_table.made,
+    records_table.METHODS: records_table.by_method,
 }
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
@@ -128,6 +130,9 @@ def on_files(files, config):
     for name in [*_records(), *records_table.grids(RESULTS)]:
         uri = f"results/{name}"
         files.append(_beside(config, uri, f"labkd/results/{name}"))
+    runs = records_table.csv(RESULTS)
+    uri = f"results/{records_table.CSV}"
+    files.append(File.generated(config, uri, content=runs))
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
@@ -170,7 +175,7 @@ def on_page_markdown(markdown, page, config, files):
         )
         laid_out = _laid_out(made).replace(TO_DOCS, "](../")
         return laid_out.replace(ADDRESS, config.repo_url)
-    markdown = _written(markdown)
+    markdown = _written(markdown, get_relative_url("results/", page.url))
     if home.CARDS in markdown:
         made = home.cards(config.nav, _notebooks())
         markdown = markdown.replace(home.CARDS, made)
@@ -288,10 +293,11 @@ def _chapters() -> dict[tuple[str, str], list[str]]:
     return found
 
 
-def _written(markdown: str) -> str:
-    """The page with what is written from the records."""
+def _written(markdown: str, base: str) -> str:
+    """The page with what is written from the records, which lie at `base`."""
     if records_table.MARKER in markdown:
-        table = records_table.table(_records(), records_table.grids(RESULTS))
+        grids = records_table.grids(RESULTS)
+        table = records_table.table(_records(), grids, base)
         markdown = markdown.replace(records_table.MARKER, table)
     for marker, written in WRITTEN.items():
         if marker in markdown:
