@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: Fewer pixels
-#     description: The teacher sees the whole image, the student a shrunken
-#       one. What that saves, what the best student can know, and whether a
-#       teacher helps more where the student sees less.
-# ---
-
 # %% [markdown]
 # # Fewer pixels
 #
