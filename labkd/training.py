@@ -31,7 +31,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from labkd.pixels import mix
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.views import Bank
 
 # More than so many times the first step's loss is no training any more.

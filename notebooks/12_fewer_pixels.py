@@ -37,7 +37,7 @@ from labkd.inference import paired_difference
 from labkd.lab.building import build
 from labkd.lab.recipes import find
 from labkd.pixels import Normalise
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()

@@ -7,7 +7,7 @@ import pytest
 from labkd.lab.building import PLAIN, build
 from labkd.lab.recipes import GRIDS, RECIPES, SIZES, WANTED, Recipe, find
 from labkd.resnet import LAYOUTS
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 every = pytest.mark.parametrize(
     ("name", "size"),

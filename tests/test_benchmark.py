@@ -14,7 +14,7 @@ from labkd.lab.customary import Pictures, batches_of, train_epoch
 from labkd.lab.rounds import Bench, bare, customary, images_for, ours, resnet20
 from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.training import fit
 from labkd.views import Bank, apply_views, every_view
 

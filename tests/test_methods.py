@@ -33,7 +33,7 @@ from labkd.lab.watched import (
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 LABELS = "scratch-small_cnn-cifar10"
 METHODS = (

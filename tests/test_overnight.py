@@ -15,7 +15,7 @@ from labkd.lab.recipes import RECIPES, find
 from labkd.lab.teachers import recorded
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 TEACHER = "teacher-resnet18-cifar10"
 SCRATCH = "scratch-vit-cifar10"

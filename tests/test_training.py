@@ -11,7 +11,7 @@ from torch import nn
 from labkd.lab.teachers import live, nobody
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.training import Watch, draw_epoch, fit, parts
 from labkd.views import Bank
 from labkd.vit import VisionTransformer

@@ -19,7 +19,7 @@ from labkd.lab.validate_teacher import (
     table_name,
 )
 from labkd.pixels import Normalise, predict
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.views import Bank, build_table
 
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")

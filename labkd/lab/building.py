@@ -27,7 +27,7 @@ from labkd.lab.watched import feature_objective, hint_objective
 from labkd.mutual_learning import Cohort, mutual_learning_loss
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.views import Bank
 from labkd.virtual_teacher import virtual_teacher_loss
 from labkd.vit import VisionTransformer

@@ -26,7 +26,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from labkd.archives import CIFAR10_CLASSES
+from labkd.data import CIFAR10_CLASSES
 from labkd.costs import (
     in_turn,
     multiply_adds,
@@ -40,7 +40,7 @@ from labkd.lab.recipes import find
 from labkd.lab.store import write_whole
 from labkd.pixels import native_bfloat16
 from labkd.records import RESULTS
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 MODELS = {
     "teacher": "teacher-resnet18-cifar10",

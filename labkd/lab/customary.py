@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from labkd.pixels import Normalise
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 
 class Pictures(Dataset):

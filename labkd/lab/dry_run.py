@@ -27,7 +27,7 @@ from labkd.lab.own_teacher import brings_teacher
 from labkd.lab.step_clock import STEPS, WARM_UP, Clock, Enough
 from labkd.lab.teachers import Teacher, live
 from labkd.pixels import Normalise, predict
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 # Bytes of a record: without epochs, and of each. An upper bound by a bit.
 RECORD, EPOCH = 3_000, 400

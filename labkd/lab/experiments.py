@@ -39,7 +39,7 @@ from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
 from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
 from labkd.lab.watched import live_features
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 
 def run(run: Run, *, trial: bool = False) -> dict:

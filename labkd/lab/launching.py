@@ -36,7 +36,7 @@ from labkd.lab.teachers import Teacher
 from labkd.lab.watched import unwatched, watched
 from labkd.pixels import Normalise, predict
 from labkd.pretrained import SHIPPED_SIZE, WEIGHTS
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.training import fit
 
 

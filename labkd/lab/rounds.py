@@ -21,7 +21,7 @@ from labkd.lab.recipes import Recipe, find
 from labkd.lab.teachers import Teacher, nobody
 from labkd.pixels import Normalise, native_bfloat16
 from labkd.resnet import ResNet
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.training import fit
 
 

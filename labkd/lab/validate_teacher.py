@@ -25,7 +25,7 @@ from labkd.lab.own_teacher import (
 )
 from labkd.lab.recipes import Recipe
 from labkd.pixels import Normalise, predict
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 from labkd.views import Bank, look_up
 
 # Of the validation images, at most; and of a table, to compare.
