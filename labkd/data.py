@@ -30,13 +30,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
-from sklearn.datasets import load_digits
 from torch import Tensor
-from tqdm import tqdm
 
 from labkd import own_images, tensors
+from labkd.extras import needs_extra
 from labkd.files import one_line, reading, unwritable
+
+with needs_extra("course"):
+    from filelock import FileLock
+    from sklearn.datasets import load_digits
+    from tqdm import tqdm
 
 NAMES = ("digits", "cifar10", "fashion-mnist")
 SPLITS = ("train", "validation", "test")

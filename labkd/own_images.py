@@ -16,11 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import ExifTags, Image, ImageOps
 from torch import Tensor
-from tqdm import tqdm
 
+from labkd.extras import needs_extra
 from labkd.files import one_line
+
+with needs_extra("course"):
+    from PIL import ExifTags, Image, ImageOps
+    from tqdm import tqdm
 
 # What torchvision's ImageFolder takes for an image.
 SUFFIXES = tuple(".jpg .jpeg .png .ppm .bmp .pgm .tif .tiff .webp".split())
@@ -174,9 +177,13 @@ def _check_images(
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     _check_depth(image)
     width, height = image.size
-    # A PNG may have it behind its pixels; to look there is to decode them.
-    exif = {} if image.format == "PNG" else image.getexif()
-    on_its_side = exif.get(ExifTags.Base.Orientation, 1) >= 5
+    # Pillow has turned a TIFF by now, and to look behind the pixels of a PNG
+    # would decode them.
+    if image.format == "TIFF" or (
+        image.format == "PNG" and "exif" not in image.info
+    ):
+        return width, height
+    on_its_side = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
     return (height, width) if on_its_side else (width, height)
 
 

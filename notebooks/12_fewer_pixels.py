@@ -32,12 +32,11 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
 from labkd import cross_quality, figures, records, soft_targets, verdicts
-from labkd.data import load
+from labkd.data import ImageSet, load
 from labkd.inference import paired_difference
 from labkd.lab.building import build
 from labkd.lab.recipes import find
 from labkd.pixels import Normalise
-from labkd.data import ImageSet
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from labkd.data import ImageSet
 from labkd.lab import benchmark, rounds
 from labkd.lab.customary import Pictures, batches_of, train_epoch
 from labkd.lab.rounds import Bench, bare, customary, images_for, ours, resnet20
 from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
-from labkd.data import ImageSet
 from labkd.training import fit
 from labkd.views import Bank, apply_views, every_view
 

@@ -109,7 +109,9 @@ def mirror(monkeypatch, order=(3, 2, 1, 4, 0)):
     def load_dataset(name, split):
         asked.append((name, split))
         if name == "uoft-cs/cifar10":
-            files = [FILES[i] for i in order] if split == "train" else FILES[5:]
+            files = (
+                [FILES[i] for i in order] if split == "train" else FILES[5:]
+            )
             key = "img"
         else:
             assert name == "zalando-datasets/fashion_mnist"

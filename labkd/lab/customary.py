@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from labkd.pixels import Normalise
 from labkd.data import ImageSet
+from labkd.pixels import Normalise
 
 
 class Pictures(Dataset):

@@ -14,14 +14,13 @@ from itertools import islice
 import torch
 from torch import nn
 
-from labkd.data import load
+from labkd.data import ImageSet, load
 from labkd.lab.building import bank_of, objective_of, optimizer_of
 from labkd.lab.customary import batches_of, train_epoch
 from labkd.lab.recipes import Recipe, find
 from labkd.lab.teachers import Teacher, nobody
 from labkd.pixels import Normalise, native_bfloat16
 from labkd.resnet import ResNet
-from labkd.data import ImageSet
 from labkd.training import fit
 
 
