@@ -226,13 +226,24 @@ def undeclared_imports(paths, requirements):
     }
 
 
-def test_whatever_the_package_imports_it_declares():
-    dependencies = PROJECT["project"]["dependencies"]
-    paths = list(ROOT.glob("labkd/**/*.py")) + list(
-        ROOT.glob("notebooks/*.py")
-    )
-    declared = [Requirement(line) for line in dependencies]
-    assert undeclared_imports(paths, declared) == set()
+def layer(*extras):
+    r"""The requirements of the package with some of its extras."""
+    project = PROJECT["project"]
+    lines = list(project["dependencies"])
+    for extra in extras:
+        lines += project["optional-dependencies"][extra]
+    return [Requirement(line) for line in lines]
+
+
+def test_the_core_asks_for_torch_and_numpy_alone():
+    assert {r.name for r in layer()} == {"torch", "numpy"}
+
+
+def test_whatever_the_package_imports_its_layers_declare():
+    core = list(ROOT.glob("labkd/*.py")) + list(ROOT.glob("notebooks/*.py"))
+    assert undeclared_imports(core, layer("course")) == set()
+    lab = list(ROOT.glob("labkd/lab/*.py"))
+    assert undeclared_imports(lab, layer("course", "lab")) == set()
 
 
 def test_whatever_the_site_and_the_tests_import_is_declared():

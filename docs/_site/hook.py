@@ -161,7 +161,8 @@ def on_page_markdown(markdown, page, config, files):
             if cell["cell_type"] == "markdown"
             for problem in checks.prose_problems(cell["source"])
         )
-        return _laid_out(made).replace(TO_DOCS, "](../")
+        laid_out = _laid_out(made).replace(TO_DOCS, "](../")
+        return laid_out.replace(ADDRESS, config.repo_url)
     markdown = _written(markdown)
     if cells.SNIPPET.search(markdown):
         beside = Path(page.file.abs_src_path).with_name("snippets")

@@ -46,6 +46,26 @@ Settings = Annotated[
         "--set", metavar="KEY=VALUE", help="another value for a field"
     ),
 ]
+Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1)]
+Trial = Annotated[
+    bool, typer.Option("--trial", help="leave the test images shut, no record")
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="check all, take a few steps")
+]
+Again = Annotated[
+    bool, typer.Option("--again", help="though the record is there")
+]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="the same bits on a GPU too")
+]
+Accumulate = Annotated[
+    int, typer.Option(min=1, help="see a batch in so many parts")
+]
+Log = Annotated[
+    Literal["", "tensorboard", "wandb"],
+    typer.Option(help="draw the epochs as they come"),
+]
 Minutes = Annotated[float, typer.Option(min=0, help="stop, to go on later")]
 Folder = Annotated[Path, typer.Option(help="of weights and tables")]
 Results = Annotated[Path, typer.Option(help="of the records")]
@@ -70,32 +90,16 @@ def list_recipes() -> None:
 def run(
     name: Name,
     size: SizeName = "laptop",
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1)] = 0,
+    seed: Seed = 0,
     settings: Settings = None,
-    trial: Annotated[
-        bool,
-        typer.Option("--trial", help="leave the test images shut, no record"),
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="check all, take a few steps"),
-    ] = False,
-    again: Annotated[
-        bool, typer.Option("--again", help="though the record is there")
-    ] = False,
-    deterministic: Annotated[
-        bool,
-        typer.Option("--deterministic", help="the same bits on a GPU too"),
-    ] = False,
-    accumulate: Annotated[
-        int, typer.Option(min=1, help="see a batch in so many parts")
-    ] = 1,
+    trial: Trial = False,
+    dry_run: DryRun = False,
+    again: Again = False,
+    deterministic: Deterministic = False,
+    accumulate: Accumulate = 1,
     precision: Precision = "auto",
     compile: Compile = "auto",
-    log: Annotated[
-        Literal["", "tensorboard", "wandb"],
-        typer.Option(help="draw the epochs as they come"),
-    ] = "",
+    log: Log = "",
     minutes: Minutes = float("inf"),
     folder: Folder = Path("runs"),
     results: Results = Path("runs"),
