@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: Outgrowing one machine
-#     description: One batch on many processes, a gradient summed in time,
-#       from notebook to launch, what DeiT's ImageNet recipe would cost, and
-#       a teacher that is asked only once.
-# ---
-
 # %% [markdown]
 # # Outgrowing one machine
 #

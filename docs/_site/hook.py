@@ -62,6 +62,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED = re.compile(r'<details(?: markdown="1")?>')
 SOLUTION = '<details class="solution" markdown="1">'
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
+QUESTION = re.compile(r"\*\*Question\.\*\* (.*?)\n>\s*\n", re.S)
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Versions of what made the page: nobody's business, on every page.
 GENERATOR = re.compile(r'<meta name="generator"[^>]*>')
@@ -143,8 +144,7 @@ def on_page_read_source(page, config):
     """Titles and descriptions of what is no Markdown."""
     source = page.file.src_uri
     if source in _notebooks():
-        about = _notebooks()[source]["metadata"]["labkd"]
-        front = {key: about[key] for key in ("title", "description")}
+        front = _about(_notebooks()[source])
     elif source.startswith("labkd/"):
         first = _module_cells(source)[0]["source"]
         heading, _, text = first.partition("\n")
@@ -286,8 +286,7 @@ def _chapters() -> dict[tuple[str, str], list[str]]:
     """Links to the chapters that use a (module, function), in order."""
     found: dict[tuple[str, str], list[str]] = {}
     for uri, notebook in _notebooks().items():
-        title = notebook["metadata"]["labkd"]["title"]
-        link = f"[{title}](../{uri})"
+        link = f"[{_about(notebook)['title']}](../{uri})"
         for use in usage.used_by(notebook):
             found.setdefault(use, []).append(link)
     return found
@@ -336,6 +335,16 @@ def _template() -> jinja2.Template:
 def _refuse(problems) -> None:
     if problems := list(problems):
         raise PluginError("\n".join(problems))
+
+
+def _about(notebook: dict) -> dict[str, str]:
+    """A chapter's title is its heading; its question tells what it is on."""
+    first = "".join(notebook["cells"][0]["source"])
+    heading, _, text = first.partition("\n")
+    asked = QUESTION.search(text)
+    prose = asked[1].replace("\n>", " ") if asked else text.strip()
+    title = heading.removeprefix("# ")
+    return {"title": title, "description": _plain(prose.partition("\n\n")[0])}
 
 
 def _plain(prose: str) -> str:
