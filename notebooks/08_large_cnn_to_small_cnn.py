@@ -571,9 +571,9 @@ pd.DataFrame(rows).T.fillna("")
 # %% [markdown]
 # ## Exercises
 #
-# **1. A teacher that has seen them.** Suppose the teacher had learned from
-# the students' 600 images as well. What would its decisions for them be, and
-# what would become of its doubts?
+# **1. A teacher that has seen them.** Suppose the teacher had also learned
+# from the 600 images of the students. What would its decisions for them be,
+# and what would become of its doubts?
 #
 # <details markdown="1">
 # <summary>Solution</summary>
@@ -585,8 +585,8 @@ pd.DataFrame(rows).T.fillna("")
 #
 # </details>
 #
-# **2. What do 100 and 0.5 mean?** labml's loss is 100 times `F.kl_div` with
-# `reduction="mean"` plus 0.5 times the cross-entropy, at $T = 5$ and ten
+# **2. What do 100 and 0.5 mean?** labml adds 100 times `F.kl_div` with
+# `reduction="mean"` and 0.5 times the cross-entropy, at $T = 5$ and ten
 # classes. Which weight $w$ and which scale of
 # [chapter 3's loss](03_the_kl_loss.ipynb#the-whole-loss) is that? And with
 # $T = 10$?
