@@ -23,9 +23,13 @@
 # > **Question.** Can a Vision Transformer teach a CNN, and does the student
 # > take over its mistakes?
 # >
-# > **Answer.** ANSWER
+# > **Answer.** On digits it could: a student that learned from a
+# > transformer's answers was far better than one that had labels of fifty
+# > images. It also erred on the transformer's images more than a student did
+# > that had another teacher. On CIFAR-10 our transformer was not clearly
+# > better than the student, so there nothing was tested.
 # >
-# > **Evidence.** Six paired seeds on digits, each with teachers of its own,
+# > **Evidence.** Six paired seeds on digits, with three teachers of each kind,
 # > all better than the students on labels. Five paired seeds on 10,000 images
 # > of CIFAR-10 (JPEG copy).
 # >
@@ -134,6 +138,9 @@ pd.DataFrame(
 # teacher = probe_of(imagenet_vit(), num_classes=10)
 # ```
 #
+# Train it with the loop for labels of
+# [chapter 6](06_from_cnn_to_vit.ipynb#loop-one-learn-from-the-labels).
+#
 # What makes it a good teacher? It brings what its features learned from other
 # images. It is cheap to train. And it keeps its doubts: with $D$ features it
 # can fit any labels of $D + 1$ images, but not of many more, so on tens of
@@ -151,17 +158,16 @@ pd.DataFrame(
 # On scikit-learn's digits we can train one. As in
 # [chapter 8](08_large_cnn_to_small_cnn.ipynb#the-transfer-set) the teachers
 # learn from 600 labelled images, and the students have 600 others, of which
-# only fifty are labelled. The ViT sees each image shifted at random by up to
-# one pixel: [chapter 5](05_a_vision_transformer.ipynb) has the reason. Beside
-# it stands a CNN as a second teacher, trained in the same way.
+# only fifty are labelled. The ViT has patches of 4 by 4 pixels, four to an
+# image. Beside it stands a CNN as a second teacher, trained in the same way.
 
 
 # %%
 def small_vit(seed):
     torch.manual_seed(seed)
-    return VisionTransformer(
+    network = VisionTransformer(
         image_size=8,
-        patch_size=2,
+        patch_size=4,
         in_channels=1,
         num_classes=10,
         width=32,
@@ -169,8 +175,12 @@ def small_vit(seed):
         heads=4,
         mlp_ratio=2.0,
     )
+    # Too few steps to grow positions from a deviation of 0.02: start at 1.
+    network.positions.data.mul_(50)
+    return network
 
 
+# %%
 def small_cnn(channels, seed):
     torch.manual_seed(seed)
     return nn.Sequential(
@@ -201,12 +211,14 @@ def answers(teacher, images):
 def train(model, images, labels, teacher, learning_rate, seed, steps=100):
     device = next(model.parameters()).device
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, steps, pct_start=0.2, cycle_momentum=False
+    )
     generator = torch.Generator().manual_seed(seed)
     model.train()
     for _ in range(steps):
         batch = torch.randint(len(images), (50,), generator=generator)
-        shown = shifted(images[batch], generator).to(device)
+        shown = images[batch].to(device)
         logits = model(shown)
         if teacher is None:
             loss = F.cross_entropy(logits, labels[batch].to(device))
@@ -220,12 +232,6 @@ def train(model, images, labels, teacher, learning_rate, seed, steps=100):
 
 
 # %% tags=["setup"]
-def shifted(images, generator):
-    padded = F.pad(images, (1, 1, 1, 1), value=-1.0)  # blank paper
-    top, left = torch.randint(3, (2,), generator=generator).tolist()
-    return padded[:, :, top : top + 8, left : left + 8]
-
-
 @torch.no_grad()
 def classes_of(model, images):
     return model.eval()(images).argmax(dim=1)
@@ -234,6 +240,15 @@ def classes_of(model, images):
 def percent_right(model, images, labels):
     right = classes_of(model, images) == labels
     return 100 * right.double().mean().item()
+
+
+def interval_table(differences):
+    rows = {}
+    for name, values in differences.items():
+        found = inference.paired_difference(values, np.zeros(len(values)))
+        ends = {"mean": found.mean, "from": found.low, "to": found.high}
+        rows[name.replace("\n", " ")] = ends
+    return pd.DataFrame(rows).T.round(1)
 
 
 def split_of(name):
@@ -248,19 +263,18 @@ theirs = images[order[:600]], labels[order[:600]]  # of the teachers
 pool = images[order[600:]], labels[order[600:]]  # of the students
 
 # %% [markdown]
-# Each of six seeds has a ViT and a CNN of its own as teachers, so that *kinds*
-# of teacher are compared and not two networks.
+# There are three teachers of each kind, and each of them has two of the six
+# students, so that *kinds* of teacher are compared and not two networks.
 
 # %%
-seeds = range(6)
 teachers = {
     "ViT": [
-        train(small_vit(seed), *theirs, None, 3e-3, seed, steps=300)
-        for seed in seeds
+        train(small_vit(seed), *theirs, None, 1e-2, seed, steps=160)
+        for seed in range(3)
     ],
     "CNN": [
-        train(small_cnn(8, seed), *theirs, None, 3e-3, seed, steps=200)
-        for seed in seeds
+        train(small_cnn(8, seed), *theirs, None, 1e-2, seed, steps=160)
+        for seed in range(3)
     ],
 }
 
@@ -280,11 +294,12 @@ def taught(arm, teachers, pool, learning_rate, seed):
         few = torch.randperm(len(images), generator=generator)[:50]
         images, labels = images[few], labels[few]
     else:
-        teacher = teachers[arm][seed % 6]
+        teacher = teachers[arm][seed % 3]
     student = small_cnn(4, seed)
     return train(student, images, labels, teacher, learning_rate, seed)
 
 
+# %%
 students = {}
 for arm in ("labels", "ViT", "CNN"):
     means = {}
@@ -295,7 +310,9 @@ for arm in ("labels", "ViT", "CNN"):
         right = [percent_right(student, *validation) for student in trials]
         means[rate] = statistics.mean(right)
     rate = max(means, key=means.get)
-    students[arm] = [taught(arm, teachers, pool, rate, seed) for seed in seeds]
+    students[arm] = [
+        taught(arm, teachers, pool, rate, seed) for seed in range(6)
+    ]
 
 # %% tags=["hide-input"]
 networks = {
@@ -306,10 +323,10 @@ networks = {
     "student of the CNN": students["CNN"],
 }
 scores, rows = {}, {}
-for name, six in networks.items():
-    held = [percent_right(network, *validation) for network in six]
-    scores[name] = [percent_right(network, *test) for network in six]
-    size = sum(p.numel() for p in six[0].parameters())
+for name, group in networks.items():
+    held = [percent_right(network, *validation) for network in group]
+    scores[name] = [percent_right(network, *test) for network in group]
+    size = sum(p.numel() for p in group[0].parameters())
     rows[name] = {
         "parameters": f"{size:,}",
         "validation, %": f"{statistics.mean(held):.1f}",
@@ -321,25 +338,30 @@ for name, six in networks.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# FINDING
+# Both kinds of teacher pass [the rule about
+# teachers](08_large_cnn_to_small_cnn.ipynb#a-teacher-has-to-be-better): each
+# of them is above every student on labels. And **both help by far more than
+# labels of fifty images do**. (As in chapter 8, most of that may be due to the
+# 600 images.) The ViT's students came out a little ahead of the CNN's, but so
+# did their teachers on the test images. With three teachers of each kind that
+# says nothing about transformers in general.
 
-# %% tags=["hide-input"] fig_alt="FOREST"
+# %% tags=["hide-input"] fig_alt="A forest plot in points of test accuracy on the digits. The students of the ViT and of the CNN are far ahead of the students on labels; the ViT's students are a little ahead of the CNN's."
 gains = {
     "ViT's student\n− labels": ("student of the ViT", "student, labels"),
     "CNN's student\n− labels": ("student of the CNN", "student, labels"),
     "ViT's student\n− CNN's": ("student of the ViT", "student of the CNN"),
 }
+gains = {
+    name: np.subtract(scores[ours], scores[theirs])
+    for name, (ours, theirs) in gains.items()
+}
 figure, axes = plt.subplots(figsize=(5, 3.4))
-figures.draw_differences(
-    axes,
-    {
-        name: np.subtract(scores[ours], scores[theirs])
-        for name, (ours, theirs) in gains.items()
-    },
-)
+figures.draw_differences(axes, gains)
 axes.set_xlabel("points of test accuracy, ± 95 % interval")
 axes.set_title("digits, six seeds")
 plt.show()
+interval_table(gains)
 
 # %% [markdown]
 # ## The teacher's mistakes
@@ -386,20 +408,28 @@ assert abs(kappa - inference.cohen_kappa(one == 1, two == 1, 2)) < 1e-6
 # other one, which it has never met. If a student takes over its teacher's
 # mistakes, it is more consistent with its teacher than the other student is.
 #
-# KAPPA
+# **With the ViT, its own student is more consistent than the CNN's.** With
+# the CNN no difference was found.
+# The second table has the means that this comes from: students on labels
+# share few mistakes with any teacher, taught students many. A part of these
+# they share with the teacher that they never met: the hard images are hard
+# for everyone.
 
-# %% tags=["hide-input"] fig_alt="KAPPAFOREST"
+# %% tags=["hide-input"] fig_alt="Two paired differences of error consistency on the digits. With the ViT its own student is clearly more consistent than the CNN's. With the CNN the interval contains zero."
 images, labels = test
 decided = {
-    name: [classes_of(network, images) for network in six]
-    for name, six in networks.items()
+    name: [classes_of(network, images) for network in group]
+    for name, group in networks.items()
 }
 
 
 def kappas(decided, student, teacher, labels):
-    """100 times the error consistency, for each seed."""
-    pairs = zip(decided[student], decided[teacher], strict=True)
-    return [100 * error_consistency(*pair, labels) for pair in pairs]
+    """100 times the error consistency, for each seed of the student."""
+    asked = decided[teacher]
+    return [
+        100 * error_consistency(answer, asked[seed % len(asked)], labels)
+        for seed, answer in enumerate(decided[student])
+    ]
 
 
 def draw_kappas(axes, decided, labels):
@@ -412,12 +442,14 @@ def draw_kappas(axes, decided, labels):
         own[name] = np.subtract(mine, yours)
     figures.draw_differences(axes, own)
     axes.set_xlabel("100 κ, ± 95 % interval")
+    return own
 
 
 figure, axes = plt.subplots(figsize=(5, 3))
-draw_kappas(axes, decided, labels)
+own = draw_kappas(axes, decided, labels)
 axes.set_title("digits, six seeds")
 plt.show()
+interval_table(own)
 
 # %% tags=["hide-input"]
 rows = {
@@ -491,10 +523,8 @@ for name, recipe in recipes.items():
         load_file(path.with_suffix(".predictions.safetensors"))["test"]
         for path in paths
     ]
-    if len(arms) == 1:  # one teacher for all seeds
-        decided[name] *= 5
 figure, axes = plt.subplots(figsize=(5, 3))
-draw_kappas(axes, decided, labels)
+own = draw_kappas(axes, decided, labels)
 axes.set_title("CIFAR-10 (JPEG copy), five seeds")
 plt.show()
 
@@ -502,10 +532,16 @@ plt.show()
 # A better transformer for CIFAR-10 is not recorded yet. The recipe
 # `teacher-vit-cifar10` has a size `full` for one large GPU, and
 # `soft-resnet18_from_vit-cifar10` its student.
-#
+
+# %% [markdown]
 # ### What this does not show
 #
-# NOTSHOWN
+# That a student takes over mistakes *because* its teacher is of one kind.
+# Three teachers of each kind are few, and one kind may give softer labels at
+# $T = 4$ than the other (exercise 3). That pretrained features would do as
+# well: no probe was trained here. And that softness did it: there is no arm
+# with the teacher's decisions alone, between which and soft labels chapter 8
+# found no difference.
 
 # %% [markdown]
 # ## Exercises
@@ -534,8 +570,9 @@ plt.show()
 #
 # </details>
 #
-# **3. Equally spread.** At $T = 4$ one kind of teacher gives softer labels
-# than the other. How do you rule out that this is why their students differ?
+# **3. Equally spread.** Suppose that at $T = 4$ one kind of teacher gives
+# softer labels than the other. How do you rule out that this is why their
+# students differ?
 #
 # <details markdown="1">
 # <summary>Solution</summary>

@@ -19,7 +19,12 @@ from safetensors.torch import load_file
 from scipy.stats import f as fisher
 
 from labkd import costs, records, verdicts
-from labkd.inference import area_under_curve, crossing, paired_difference
+from labkd.inference import (
+    area_under_curve,
+    cohen_kappa,
+    crossing,
+    paired_difference,
+)
 from labkd.lab.recipes import RECIPES
 
 SOONER, AHEAD, ESSAY, LABML = claims.CLAIMS[:4]
@@ -800,7 +805,7 @@ def test_chapter_8_what_soft_labels_did_in_its_pairs():
     resnets, labml, _, narrow = (
         gain(*names_8(*pair)[:2]) for pair in PAIRS_OF_CHAPTER_8
     )
-    assert "Ours is larger. It is no replication" in prose
+    assert "Our gain is larger. It is no replication" in prose
     assert resnets.low > 0.21
     assert labml.high < -3
     assert narrow.low > 0
@@ -869,6 +874,178 @@ def test_chapter_8_an_ensemble_is_better_and_its_students_are_not_found_so():
     members = float(tables["teacher: a member, mean"]["test, %"])
     assert float(tables["teacher: the ensemble"]["test, %"]) > members + 1
     assert not excludes_zero(tables, "students: ensemble − member")
+
+
+NETWORKS_OF_CHAPTER_9 = {
+    "teacher, ViT": "teacher-vit-cifar10",
+    "teacher, CNN": "teacher-resnet50-cifar10",
+    "student, labels": "scratch-resnet18-cifar10",
+    "student of the ViT": "soft-resnet18_from_vit-cifar10",
+    "student of the CNN": "soft-resnet18_from_resnet50-cifar10",
+}
+
+
+def test_chapter_9_a_competent_transformer_teaches_on_digits():
+    prose, tables = chapter("09_vit_to_cnn")
+    assert (
+        "a student that learned from a transformer's answers was far better "
+        "than one that had labels of fifty images"
+    ) in prose
+    assert interval(tables, "ViT's student − labels")[0] > 10
+    assert "both help by far more than labels of fifty images do" in prose
+    assert interval(tables, "CNN's student − labels")[0] > 5
+    assert (
+        "The ViT's students came out a little ahead of the CNN's, but so did "
+        "their teachers on the test images."
+    ) in prose
+    assert 0 < float(tables["ViT's student − CNN's"]["mean"]) < 4
+
+
+def outputs_of_9():
+    r"""The tables of chapter 9 in their order, those of the digits first."""
+    path = ROOT / "notebooks" / "09_vit_to_cnn.ipynb"
+    found = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        for output in cell.get("outputs", []):
+            html = output.get("data", {}).get("text/html", "")
+            if "<table" in html:
+                found.append(rows_of(html))
+    return found
+
+
+def test_chapter_9_its_teachers_on_digits_pass_the_rule():
+    prose, _ = chapter("09_vit_to_cnn")
+    assert "each of them is above every student on labels" in prose
+    (digits,) = [
+        table
+        for table in outputs_of_9()
+        if "worst" in table.get("teacher, ViT", {})
+    ]
+    labels = digits["student, labels"]
+    for kind in ("ViT", "CNN"):
+        worst = float(digits[f"teacher, {kind}"]["worst"])
+        assert worst > float(labels["best"])
+        assert worst > float(labels["validation, %"]) + 1
+    right = [
+        float(digits[f"teacher, {kind}"]["test, %"]) for kind in ("ViT", "CNN")
+    ]
+    assert right[0] > right[1]
+
+
+def test_chapter_9_whose_mistakes_on_digits():
+    prose, tables = chapter("09_vit_to_cnn")
+    assert (
+        "With the ViT, its own student is more consistent than the CNN's. "
+        "With the CNN no difference was found."
+    ) in prose
+    with_vit = "with the ViT: its student − the CNN's"
+    assert interval(tables, with_vit)[0] > 0
+    assert not excludes_zero(tables, "with the CNN: its student − the ViT's")
+    assert (
+        "students on labels share few mistakes with any teacher, taught "
+        "students many. A part of these they share with the teacher that "
+        "they never met"
+    ) in prose
+    (means,) = [
+        table
+        for table in outputs_of_9()
+        if "teacher, ViT" in table.get("student, labels", {})
+    ]
+    for kind in ("teacher, ViT", "teacher, CNN"):
+        for taught in ("student of the ViT", "student of the CNN"):
+            labels = int(means["student, labels"][kind])
+            assert int(means[taught][kind]) > labels + 10
+
+
+def test_chapter_9_what_its_records_test_and_what_not():
+    prose, _ = chapter("09_vit_to_cnn")
+    assert (
+        "What our ViT can teach is not tested. It is above the mean of the "
+        "students on labels, but by less than a point and not above all of "
+        "them"
+    ) in prose
+    labels = NETWORKS_OF_CHAPTER_9["student, labels"]
+    vit, cnn = (
+        verdicts.judge(
+            SHIPPED,
+            NETWORKS_OF_CHAPTER_9[f"student of the {kind}"],
+            labels,
+            "laptop",
+        )
+        for kind in ("ViT", "CNN")
+    )
+    assert vit.words == verdicts.NOT_TESTED and vit.difference.high < 0
+    assert "Its student came out behind" in prose
+    assert "The ResNet-50 passes, and its student is ahead." in prose
+    assert cnn.words == "here: higher"
+
+    def validation(name):
+        return [
+            100 * run["epochs"][-1]["validation"]["accuracy"]
+            for run in verdicts.runs_of(SHIPPED, name, "laptop")
+        ]
+
+    (teacher,) = validation("teacher-vit-cifar10")
+    students = validation(labels)
+    assert 0 < teacher - statistics.mean(students) < 1
+    assert teacher < max(students)
+    assert (
+        "The ViT, with patches of 8 by 8 pixels, has seen all 45,000 "
+        "training images. The CNN, a ResNet-50 as narrow as the student, has "
+        "seen the student's 10,000 alone."
+    ) in prose
+    config = config_6("teacher-vit-cifar10")
+    assert (config["patch_size"], config["training_images"]) == (8, 0)
+    for name in ("teacher-resnet50-cifar10", labels):
+        config = config_6(name)
+        assert (config["width"], config["training_images"]) == (8, 10_000)
+    for kind in ("ViT", "CNN"):
+        config = config_6(NETWORKS_OF_CHAPTER_9[f"student of the {kind}"])
+        assert (config["temperature"], config["teacher_weight"]) == (4.0, 0.9)
+
+
+def test_chapter_9_whose_mistakes_in_the_records():
+    prose, _ = chapter("09_vit_to_cnn")
+    assert (
+        "The CNN's student errs where the CNN errs, far more than the ViT's "
+        "student does. The other way round the picture shows the same."
+    ) in prose
+    labels = torch.arange(10).repeat_interleave(1000)
+
+    def right(name):
+        recipe = NETWORKS_OF_CHAPTER_9[name]
+        return [
+            load_file(
+                records.path_of(recipe, "laptop", run["seed"]).with_suffix(
+                    ".predictions.safetensors"
+                )
+            )["test"]
+            == labels
+            for run in verdicts.runs_of(SHIPPED, recipe, "laptop")
+        ]
+
+    for own, other in (("CNN", "ViT"), ("ViT", "CNN")):
+        (teacher,) = right(f"teacher, {own}")
+        mine, yours = (
+            [
+                100 * cohen_kappa(student.numpy(), teacher.numpy(), 2)
+                for student in right(f"student of the {kind}")
+            ]
+            for kind in (own, other)
+        )
+        assert paired_difference(mine, yours).low > 5
+
+
+def test_chapter_9_says_which_transformer_is_still_to_come():
+    prose, _ = chapter("09_vit_to_cnn")
+    waiting = "A better transformer for CIFAR-10 is not recorded yet."
+    sizes = {
+        run["size"]
+        for run in SHIPPED
+        if run["recipe"] == "soft-resnet18_from_vit-cifar10"
+    }
+    # When a larger one lands: its size in the chapter, no such sentence.
+    assert (waiting in prose) == (sizes == {"laptop"})
 
 
 COHORTS_OF_CHAPTER_10 = {
@@ -941,7 +1118,8 @@ def test_chapter_10_no_evidence_of_instability():
     assert (
         "No evidence of instability. In the recorded runs every interval "
         "contains 1, and on the digits, in train mode, no run failed. But "
-        "five seeds allow a factor of more than nine to either side."
+        "with five seeds the interval reaches a factor of more than nine to "
+        "either side of the ratio."
     ) in prose
     for arm in COHORTS_OF_CHAPTER_10:
         row = tables[f"variance, {arm} / alone"]
