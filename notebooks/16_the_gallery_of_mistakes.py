@@ -144,7 +144,7 @@ def twice(v, T):
 #
 # **Mean times a hundred.** labml: weights of 100 and 0.5, which make up for
 # the mean at one number of classes only
-# ([chapter 8](08_large_cnn_to_small_cnn.ipynb#what-do-100-and-05-mean)).
+# ([chapter 8](08_large_cnn_to_small_cnn.ipynb#exercises)).
 
 
 # %%
