@@ -181,7 +181,7 @@ assert_close(gradient, expected)
 # t = \frac{e^{0.9 / T}}{e^{0.9 / T} + 9 \, e^{0.1 / (9 T)}} ,
 # $$
 #
-# which is 0.213 at $T = 1$ and 0.104 at $T = 20$. A tenth would be uniform.
+# which is $0.213$ at $T = 1$ and $0.104$ at $T = 20$. A tenth is uniform.
 #
 # What does such a teacher ask for? Its loss is least where the student's
 # softened probability equals the target $t$. The label's logit is then above
