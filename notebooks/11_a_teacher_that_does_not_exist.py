@@ -193,15 +193,15 @@ assert_close(gradient, expected)
 #
 # - $T = 1$, one softmax ($t = 0.9$): $g = \log 81 \approx 4.4$.
 # - $T = 20$, one softmax: $g = 20 \log 81 \approx 88$. No student should be
-#   sure to one part in $e^{88}$.
+#   that sure.
 # - $T = 20$, second softmax: $g = 0.9 - 0.1 / 9 = 8/9$. The two divisions by
 #   $T$ cancel, and the logits are asked to *be* the probabilities.
 #
 # In the last case the gradient is nearly $(z_i - p_i) / C$ up to the means,
-# as in [chapter 2](02_temperature.ipynb): a **decay of the logits**, a pull
-# towards uniform with a faint memory of the label. So: **one softmax, and
-# $T = 1$**, as a [master's thesis](https://github.com/PiaCuk/distillistic)
-# (Čuk) recommends.
+# as in [chapter 2](02_temperature.ipynb#very-hot-matching-logits): a **decay
+# of the logits**, a pull towards uniform in which the label hardly counts.
+# So: **one softmax, and $T = 1$**, as a [master's
+# thesis](https://github.com/PiaCuk/distillistic) (Čuk) recommends.
 #
 # With $w = 1/2$ the label pulls as well. The table has the gap at which the
 # whole loss is least, found by search.
@@ -484,9 +484,9 @@ plt.show()
 # **The wrong classes.** Here the second softmax does more than shrink. Also
 # at its own temperature a softened student says much less about *others* than
 # a virtual one, which itself says a little less than one on labels alone. A
-# likely reason: in a softmax a class that is nearly ruled out hardly pulls
-# any more. A decay pulls at each logit in proportion to its size, so the wrong
-# classes are levelled to the end.
+# likely reason: at $T = 1$ the pull at a class is a difference of two
+# probabilities, and is tiny where both are small. A decay pulls at every logit
+# in proportion to its size, and so levels the wrong classes.
 #
 # In the forest plot a small dot is a pair of students with one seed, and the
 # line the 95 % interval of the mean. The table has the same numbers.
@@ -554,9 +554,9 @@ table.index = ["accuracy", "ECE", "NLL"]
 table.rename_axis("clothes, ± 95 % interval")
 
 # %% [markdown]
-# The first seed's logits were kept. Temperature scaling brings most of the
-# way back what softened lacks in calibration. Its NLL stays the highest, and
-# its *others* the lowest. One seed has no interval.
+# The first seed's logits were kept. Temperature scaling makes up for most of
+# what softened lacks in calibration. Its NLL stays the highest, and its
+# *others* the lowest. One seed has no interval.
 
 # %% tags=["hide-input"]
 rows = {}
@@ -580,8 +580,8 @@ pd.DataFrame(rows).round(2)
 # %% [markdown]
 # ## Should a teacher be smoothed?
 #
-# Whoever uses a network may not miss *others*. Whoever learns from it does.
-# What follows for a teacher is disputed:
+# Who only uses a network may not miss *others*; a student that learns from it
+# may. What follows for a teacher is disputed:
 #
 # - Müller, Kornblith and Hinton ([2019](../docs/references.md#muller2019)):
 #   networks trained with label smoothing are well calibrated and teach badly,
@@ -603,8 +603,8 @@ pd.DataFrame(rows).round(2)
 #   tested*. The recorded teachers of this student are no better than it is
 #   ([the rule](../labkd/verdicts.py)). Exercise 4 has a small test with a
 #   teacher that is.
-# - That it beats a baseline whose weight decay is *tuned*, too. With 100
-#   images and a perceptron any regularisation is welcome.
+# - That it also beats a baseline with *tuned* weight decay. With 100 images
+#   and a perceptron any regularisation is welcome.
 # - Photographs. On CIFAR-10, label smoothing and self-training are still being
 #   recorded.
 #

@@ -23,12 +23,11 @@
 # > **Question.** Can a teacher that sees the whole image help a student that
 # > sees fewer pixels?
 # >
-# > **Answer.** It cannot tell the student what the student cannot see: in the
-# > end the best student says the teacher's mean opinion of all images that
-# > look alike to it, and so do labels teach it. With few images soft labels
-# > are still less noisy. On digits that helped where the student saw a half
-# > of each side; where it saw a quarter, no difference was found, and a
-# > teacher with the student's own view helped.
+# > **Answer.** It cannot tell the student what the student cannot see: with
+# > images without number, a right teacher and the labels lead to the same
+# > student. With few images soft labels are less noisy. On digits that helped
+# > where the student saw a half of each side; where it saw a quarter, no
+# > difference was found, and a teacher with the student's own view helped.
 # >
 # > **Evidence.** A derivation, checked by simulation; ten paired seeds on
 # > digits with teachers better than every student; five on Fashion-MNIST,
@@ -144,8 +143,7 @@ plt.show()
 # image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
 # \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is right, $p = \pi$, this
 # is $\bar p(s)$ again. **A right teacher and the labels have the same best
-# student**: in the end the teacher says nothing that they do not. (At $T > 1$
-# the targets are softened, at the price that
+# student.** (At $T > 1$ the targets are softened, at the price that
 # [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself) names.)
 
 
@@ -165,9 +163,9 @@ assert_close(share @ kl(p, q), J + kl(mean, q))
 # %% [markdown]
 # ## The noise in the target
 #
-# In the end, that is; but students have few images. Let one have $n$ that
-# look like $s$. Its best guess is the mean of their $n$ targets, with a
-# squared error of the targets' variance over $n$. For a hard label, which is
+# That holds with images without number. Students have few. Let one have $n$
+# that look like $s$. Its best guess is the mean of their $n$ targets, and its
+# squared error their variance divided by $n$. For a hard label, which is
 # 0 or 1, the variance is $\bar p_i (1 - \bar p_i)$. The law of total variance
 # splits it:
 #
@@ -514,20 +512,20 @@ rows["teacher, ResNet-50"] = {"labels, %": f"{level:.1f}"}
 pd.DataFrame(rows).T.fillna("").rename_axis("clothes, ± 95 % interval")
 
 # %% [markdown]
-# ## And the large gains?
+# ## Why others report large gains
 #
 # Su and Maji find that a student of degraded images gains much from a teacher
 # of clean ones. That is no contradiction. The derivation says what is left
-# *in the end*, with images without number. Theirs are species of birds, with
-# few images of each: there the noise of the labels is most of the error, and a
-# teacher that is nearly right takes much of it away. It does so at every
-# resolution. That it takes away *more* where the student sees less is what
-# the derivation does not give, and what we did not find.
+# with images without number. Theirs are species of birds, with few images of
+# each. There the noise of the labels may be most of the error, and a teacher
+# that is nearly right takes much of it away, at every resolution. That it
+# takes away *more* where the student sees less does not follow from the
+# derivation, and we did not find it.
 #
-# **What is not shown.** One teacher for clothes, trained for ten epochs; on
-# digits one for each view. $T$ and $w$ were not tuned. A better teacher may
-# help more. And a whole-image teacher may be there already, while one of the
-# student's view has to be trained.
+# **What is not shown.** There is one teacher for the clothes, trained for ten
+# epochs, and one for each view of the digits. $T$ and $w$ were not tuned. A
+# better teacher may help more. And a whole-image teacher may exist already,
+# while one of the student's view has to be trained.
 
 # %% [markdown]
 # ## Exercises

@@ -1065,9 +1065,9 @@ def test_chapter_11_the_same_on_clothes():
             assert (config["width"], config["epochs"]) == (8, 8)
             assert config["training_images"] == 3000
     assert (
-        "Temperature scaling brings most of the way back what softened lacks "
-        "in calibration. Its NLL stays the highest, and its others the "
-        "lowest. One seed has no interval."
+        "Temperature scaling makes up for most of what softened lacks in "
+        "calibration. Its NLL stays the highest, and its others the lowest. "
+        "One seed has no interval."
     ) in prose
     of_seed = {
         score: {arm: float(tables[score][f"{arm}, seed 0"]) for arm in CLOTHES}
@@ -1214,7 +1214,7 @@ def test_chapter_12_names_the_runs_that_it_shows():
     assert (taught["temperature"], taught["teacher_weight"]) == (4.0, 0.9)
     teacher = records.read("teacher-resnet50-fashion_mnist", "laptop", 0)
     assert teacher["config"]["training_images"] == 3000
-    assert "One teacher for clothes, trained for ten epochs" in prose
+    assert "one teacher for the clothes, trained for ten epochs" in prose
     assert teacher["config"]["epochs"] == 10
 
 
@@ -1260,12 +1260,12 @@ def test_chapter_15_two_teachers_for_the_digits():
     assert few[0] > 0 and as_many[0] <= 0 <= as_many[1]
     assert max(high for _, high in more) < 0
     assert (
-        "it helps at 20 images and still at 60, where at 0.9 nothing was "
-        "found. From 200 on the best choice is not to listen"
+        "it helps at 20 images and, narrowly, still at 60, where at 0.9 "
+        "nothing was found. From 200 on the best choice is not to listen"
     ) in prose
     assert column["poor, chosen w"][0][0] > 0
     assert column["poor, chosen w"][1][0] > 0
-    chosen = [float(tables[size]["the chosen w"]) for size in sizes]
+    chosen = [float(tables[size]["chosen w"]) for size in sizes]
     assert chosen[:2] == sorted(chosen[:2], reverse=True)
     assert min(chosen[:2]) > 0 and chosen[2:] == [0, 0]
     assert (
