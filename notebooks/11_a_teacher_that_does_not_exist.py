@@ -443,7 +443,7 @@ pd.DataFrame(
         }
         for arm, table in digits.items()
     }
-).rename_axis("digits, ± deviation")
+).rename_axis(columns="digits, ± deviation")
 
 # %% [markdown]
 # The table has accuracy in per cent, ECE in points, NLL and *others* in
@@ -517,7 +517,7 @@ for axes, (score, title) in zip(panels, titles.items(), strict=True):
         found = paired_difference(digits[ours][score], digits[theirs][score])
         rows[title][f"{ours} − {theirs}"] = found.short
 plt.show()
-pd.DataFrame(rows).T.rename_axis("digits, ± 95 % interval")
+pd.DataFrame(rows).T.rename_axis(columns="digits, ± 95 % interval")
 
 # %% [markdown]
 # ## The same on clothes
@@ -551,7 +551,7 @@ for ours, theirs in pairs:
         row[score] = paired_difference(*values).short
 table = pd.DataFrame(rows)
 table.index = ["accuracy", "ECE", "NLL"]
-table.rename_axis("clothes, ± 95 % interval")
+table.rename_axis(columns="clothes, ± 95 % interval")
 
 # %% [markdown]
 # The first seed's logits were kept. Temperature scaling makes up for most of

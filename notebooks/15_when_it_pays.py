@@ -379,7 +379,7 @@ rows["chosen w"] = {f"{n:,} images": chosen_weight[n] for n in counts}
 rows["labels, %"] = {
     f"{n:,} images": f"{statistics.mean(alone[n][0]):.1f}" for n in counts
 }
-pd.DataFrame(rows).rename_axis("points, ± 95 % interval")
+pd.DataFrame(rows).rename_axis(columns="points, ± 95 % interval")
 
 # %% tags=["hide-input"]
 pd.Series(teacher_right, name="test digits right, %").round(1).to_frame()
@@ -455,7 +455,7 @@ for first, second, label in (
     rows[f"{first:,} − {second:,} {label}"] = {"gain, points": found}
 right = accuracies("teacher-resnet18-cifar10").item()
 rows["teacher"] = {"labels, %": f"{right:.1f}"}
-pd.DataFrame(rows).T.fillna("").rename_axis("± 95 % interval")
+pd.DataFrame(rows).T.fillna("").rename_axis(columns="± 95 % interval")
 
 # %% [markdown]
 # ## On CIFAR-10: temperature and weight
@@ -495,7 +495,7 @@ for axes, (axis, recipes) in zip(panels, turned.items(), strict=True):
     finish(axes, list(recipes), axis)
 panels[0].set_title("CIFAR-10, JPEG copy")
 plt.show()
-pd.DataFrame(rows).T.rename_axis("± 95 % interval")
+pd.DataFrame(rows).T.rename_axis(columns="± 95 % interval")
 
 # %% [markdown]
 # ## My student is not better: seven checks
