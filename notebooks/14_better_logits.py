@@ -23,10 +23,9 @@
 # > **Question.** Are there better ways to compare a student's logits with its
 # > teacher's than Hinton's?
 # >
-# > **Answer.** Here none was found to be better. Decoupled and standardised
-# > losses were well ahead of soft labels as they come. Of soft labels that
-# > were tuned as long, none of the three was found to be ahead, and
-# > correlations were behind.
+# > **Answer.** Here none was found to be better. Two of three newer losses
+# > were well ahead of soft labels with default settings. Of soft labels that
+# > were tuned as long as they were, none of the three was found to be ahead.
 # >
 # > **Evidence.** Twelve paired seeds of a tiny student on fifty of
 # > scikit-learn's digits, six trials for every loss, a teacher well above all
@@ -302,10 +301,10 @@ published.set_index("loss")
 # Plain soft labels with weight 9 at $T = 2$, the row that would tell which of
 # the three helped, are in neither table.
 #
-# The figures are means of
-# [a few runs](https://github.com/sunshangquan/logit-standardization-KD/issues/12)
-# without a spread. And there is no validation split: mdistiller measures the
-# [test images after every epoch](https://github.com/megvii-research/mdistiller/blob/master/mdistiller/engine/trainer.py)
+# The third is a
+# [mean of four runs](https://github.com/sunshangquan/logit-standardization-KD/issues/12),
+# and none has a spread. And there is no validation split: mdistiller measures
+# the [test images after every epoch](https://github.com/megvii-research/mdistiller/blob/master/mdistiller/engine/trainer.py)
 # and reports the best. None of this says that the methods are bad. It says
 # that the table cannot tell.
 
@@ -349,8 +348,8 @@ def train(student, lesson, loss_function, epochs, learning_rate):
 # the learning rate that was best for labels alone among six. A trial is the
 # mean of three seeds on the validation images.
 #
-# Soft labels come twice: once tuned like this, and once as they come, with
-# $T = 1$ and half the weight, the default of
+# Soft labels come twice: tuned like this, and *untuned*, with $T = 1$ and half
+# of the weight, the default settings of
 # [DeiT's code](https://github.com/facebookresearch/deit).
 
 
@@ -466,9 +465,10 @@ for method, (loss, settings) in chosen.items():
 right = pd.DataFrame(right)
 
 # %% [markdown]
-# *As they come*, soft labels are hardly ahead of labels. Tuned, they gain
-# several times as much, from the same teacher and by the same loss. In the
-# table "over" is a paired difference with half of its 95 % interval.
+# Untuned, soft labels are hardly ahead of labels. Tuned, they gain several
+# times as much, from the same teacher and by the same loss. In the table
+# "over" is a paired difference, ± half of its 95 % interval; the weight of the
+# decoupled loss is $\beta$.
 
 # %% tags=["hide-input"]
 rows = {}
@@ -488,12 +488,12 @@ order += ["over soft, untuned", "over soft, tuned"]
 pd.DataFrame(rows).T[order].fillna("")
 
 # %% [markdown]
-# The figure has the three losses beside either rival. Over soft labels as they
-# come, decoupled and standardised ones gain about five points, and the
+# The figure has the three losses beside either rival. Over untuned soft labels
+# the decoupled and the standardised loss gain about five points, and the
 # interval is far from zero: a finding for a paper. Over soft labels that were
-# **tuned alike, no difference is found**. Correlations, at the better of their
-# settings, are behind. The first two gain what a good temperature and weight
-# gain, and no more was found.
+# **tuned alike, no difference is found**. Correlations, at the best of their
+# settings, are behind. What the first two gain, a good temperature and weight
+# gained as well.
 
 # %% tags=["hide-input"] fig_alt="A forest plot of six paired differences. Decoupled and standardised losses lie about five points right of zero over untuned soft labels, and about at zero over tuned ones. Correlations lie slightly right of zero over untuned soft labels, their interval containing it, and left of zero over tuned ones."
 differences = {}
