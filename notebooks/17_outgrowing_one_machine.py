@@ -276,10 +276,11 @@ assert_close(kl(top_k(p, 3, even=False), p), -kept.log())
 # %% [markdown]
 # The figure asks the recorded ResNet-18 about CIFAR-10's test images. At
 # $T = 4$ the rest is large and nearly even, and spread evenly the targets are
-# many times closer to the teacher's at every $k$. At $T = 1$ so little is left
-# over that there is less to choose.
+# many times closer to the teacher's at every $k$. At $T = 1$ the
+# renormalised ones are closer while one or two are kept, the even ones when
+# five or more are.
 
-# %% tags=["hide-input"] fig_alt="Divergence of the kept targets from the teacher's, on a logarithmic axis, against the number of probabilities kept of ten. At temperature 4 the curve for the rest spread evenly lies far below the one for renormalised targets throughout. At temperature 1 both are small."
+# %% tags=["hide-input"] fig_alt="Divergence of the kept targets from the teacher's, on a logarithmic axis, against the number of probabilities kept of ten. At temperature 4 the curve for the rest spread evenly lies far below the one for renormalised targets throughout. At temperature 1 both fall steeply and cross at about four."
 figure, axes = plt.subplots(figsize=(5, 3.8))
 for temperature, colour in ((1, figures.CORRECT), (4, figures.STUDENT)):
     p = F.softmax(v / temperature, dim=1)
