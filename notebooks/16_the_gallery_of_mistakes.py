@@ -28,7 +28,7 @@
 # > ask the teacher the wrong question, train who should rest, or judge in the
 # > wrong mode. A test of a few lines finds each of them.
 # >
-# > **Evidence.** 28 of the 29 were trained: ten paired seeds in two
+# > **Evidence.** 28 of the 29 mistakes were trained: ten paired seeds in two
 # > classrooms, on scikit-learn's digits, with a teacher better than every
 # > student that learns from labels alone. Every mistake here comes from
 # > public code.
@@ -142,16 +142,17 @@ plt.show()
 # %% [markdown]
 # ## How to read a card
 #
-# **Symptoms.** They follow from the records. A loss *looks right* within three
-# tenths of the right one. *No gain*: in one classroom or both, not found to be
-# better than labels alone. *Accuracy is low*: by more than seven points.
+# **Symptoms.** They follow from the records. A loss *looks right* if it is
+# within three tenths of the right one's. *No gain*: in one classroom or both,
+# not found to be better than labels alone. *Accuracy is low*: by more than
+# seven points.
 #
 # **Code.** The lines marked *wrong* are what people write, those marked
 # *right* replace them; the rest is common to both.
 #
 # **Picture.** Grey is right, orange is wrong. First the loss, then the
 # gradient with respect to the student's logits: how many times the right
-# one's length, and the angle between them. Both are measured on students a
+# one's length (a longer arrow is cut off), and the angle between them. Both are measured on students a
 # tenth of the way. Then the accuracy, wrong minus right, in points: the
 # vertical line is zero, an arrow lies beyond the picture. An optimizer that
 # divides by the gradient's size, as Adam does, forgives a length that is
@@ -159,7 +160,9 @@ plt.show()
 #
 # **Test.** It stands alone after `import torch`. Give your function the name
 # and the arguments that ours has, and paste the test below it: it passes on
-# the right lines and fails on the wrong ones.
+# the right lines and fails on the wrong ones. In a hurry, run
+# `test_equals_have_nothing_to_teach` and `test_by_hand` on your soft term:
+# together they fail on every wrong `soft_term` here.
 
 
 # %% tags=["setup"]
@@ -599,14 +602,14 @@ show("other normalisation")
 show("squared error")
 
 # %% [markdown] tags=["card"]
-# ### $T^2$ forgotten
+# ### T squared forgotten
 #
 # *Symptoms: loss is too small, changes with T or the classes*
 #
 # ```python
 # import torch.nn.functional as F
 #
-# def soft_term(student_logits, teacher_logits, T):
+# def soft_loss(student_logits, teacher_logits, T):
 #     log_q = F.log_softmax(student_logits / T, dim=1)
 #     p = F.softmax(teacher_logits / T, dim=1)
 #     kl = F.kl_div(log_q, p, reduction="batchmean")
@@ -630,7 +633,7 @@ show("squared error")
 #     teacher_logits = torch.tensor([[3.0, 1.0, 0.0]])
 #     lengths = []
 #     for T in (1.0, 20.0):
-#         loss = soft_term(z, teacher_logits, T)
+#         loss = soft_loss(z, teacher_logits, T)
 #         (gradient,) = torch.autograd.grad(loss, z)
 #         lengths.append(gradient.norm())
 #     assert lengths[1] > lengths[0] / 5
@@ -1372,6 +1375,9 @@ pd.DataFrame(rows).T
 # still a mistake, since the next setting may not forgive it. And accuracy is
 # not everything: two temperatures cost none that we could find, and made the
 # probabilities worse in both classrooms.
+#
+# All tests pass, and still no gain? Then it may be no mistake:
+# [chapter 15](15_when_it_pays.ipynb) says when distillation pays.
 #
 # Wrong forms as functions, for your own experiments, are in
 # [mistakes.py](../labkd/mistakes.py#mean_over_classes).

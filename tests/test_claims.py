@@ -1035,7 +1035,8 @@ def test_chapter_16_says_what_its_runs_are():
     prose, _ = chapter("16_the_gallery_of_mistakes")
     record = damage.read()
     assert (
-        "28 of the 29 were trained: ten paired seeds in two classrooms"
+        "28 of the 29 mistakes were trained: ten paired seeds in two "
+        "classrooms"
     ) in prose
     # Two are of one card, and one card is of no training.
     measured = gallery_gaps(record, "few")

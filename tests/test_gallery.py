@@ -444,6 +444,25 @@ def form_on(card):
     return run(version(card[2], "right"))[name]
 
 
+def test_two_tests_find_every_wrong_soft_term():
+    tests = {}
+    for *_, test, _ in CARDS:
+        tests[re.findall(r"def (test_\w+)", test)[0]] = test
+    names = "test_equals_have_nothing_to_teach", "test_by_hand"
+    assert len(SOFT_TERMS) >= 8
+    for _, _, code, _, _ in SOFT_TERMS:
+        for other, passes in (("wrong", True), ("right", False)):
+            found = []
+            for name in names:
+                check = run(version(code, other), tests[name])[name]
+                try:
+                    check()
+                    found.append(True)
+                except AssertionError:
+                    found.append(False)
+            assert all(found) == passes
+
+
 SOFT_TERMS = [
     card for card in CARDS if "def soft_term(student_logits" in card[2]
 ]
@@ -458,8 +477,6 @@ WHOLE = [
 def test_a_soft_term_on_a_card_is_the_one_that_was_trained(card, batch):
     z, v, y = batch
     term = form_on(card)(z, v, 4.0)
-    if card[4] == ["no square"]:
-        term = term / 16
     whole = 0.1 * torch.nn.functional.cross_entropy(z, y) + 14.4 * term
     trained = LESSONS[card[4][0]].loss(z, v, y, 4.0, 0.9)
     torch.testing.assert_close(whole, trained, equal_nan=True)
