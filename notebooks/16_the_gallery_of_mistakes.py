@@ -152,11 +152,12 @@ plt.show()
 #
 # **Picture.** Grey is right, orange is wrong. First the loss, then the
 # gradient with respect to the student's logits: how many times the right
-# one's length (a longer arrow is cut off), and the angle between them. Both are measured on students a
-# tenth of the way. Then the accuracy, wrong minus right, in points: the
-# vertical line is zero, an arrow lies beyond the picture. An optimizer that
-# divides by the gradient's size, as Adam does, forgives a length that is
-# wrong for the whole loss. It never forgives an angle.
+# one's length (a longer arrow is cut off), and the angle between them. Both
+# are measured on students a tenth of the way. Then the accuracy, wrong minus
+# right, in points: the vertical line is zero, an arrow lies beyond the
+# picture. An optimizer that divides by the gradient's size, as Adam does,
+# forgives a length that is wrong for the whole loss. It never forgives an
+# angle.
 #
 # **Test.** It stands alone after `import torch`. Give your function the name
 # and the arguments that ours has, and paste the test below it: it passes on

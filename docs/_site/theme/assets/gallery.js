@@ -4,7 +4,8 @@
 (() => {
   "use strict"
   const symptomsOf = card =>
-    card.querySelector("h3 + p").textContent.replace(/^.*?: /, "").split(/,\s+/)
+    card.querySelector("h3 + p").textContent.replace(/^.*?: /, "")
+      .replace(/\s+/g, " ").split(", ")
 
   const build = boxes => {
     const cards = boxes.flatMap(box => [...box.children])
@@ -25,7 +26,8 @@
       output.textContent = `${left} of ${cards.length} mistakes`
     }
 
-    for (const symptom of ["any", ...new Set(cards.flatMap(symptomsOf))]) {
+    const symptoms = [...new Set(cards.flatMap(symptomsOf))].sort()
+    for (const symptom of ["any", ...symptoms]) {
       const label = form.appendChild(document.createElement("label"))
       const input = label.appendChild(document.createElement("input"))
       Object.assign(input, { type: "radio", name: "symptom", checked: symptom === "any" })
