@@ -44,10 +44,17 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from labkd import data, features, figures, pictures, records, verdicts
+from labkd import (
+    data,
+    features,
+    figures,
+    pictures,
+    pretrained,
+    records,
+    verdicts,
+)
 from labkd.inference import paired_difference
 from labkd.lab.recipes import GRIDS, LOGITS, RECIPES
-from labkd.pretrained import pretrained
 from labkd.soft_targets import distillation_loss
 from labkd.vit import VisionTransformer
 

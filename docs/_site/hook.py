@@ -63,6 +63,7 @@ FOLDED = re.compile(r'<details(?: markdown="1")?>')
 SOLUTION = '<details class="solution" markdown="1">'
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
 QUESTION = re.compile(r"\*\*Question\.\*\* (.*?)\n>\s*\n", re.S)
+MARKED = re.compile(r'<span class="c1">(?=# (wrong|right)</span>)')
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Versions of what made the page: nobody's business, on every page.
 GENERATOR = re.compile(r'<meta name="generator"[^>]*>')
@@ -200,6 +201,8 @@ def on_page_content(html, page, config, files):
         html = PRIVATE.sub(r"\1 data-search-exclude", html)
     for tag in unsought:
         html = html.replace(tag, tag.replace(">", " data-search-exclude>"))
+    # On a card a comment says which lines are wrong and which are right.
+    html = MARKED.sub(r'<span class="c1 \1">', html)
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
     _refuse(
