@@ -17,6 +17,7 @@ import benchmark_table
 import cells
 import checks
 import claims
+import drawing_block
 import formulas
 import headline
 import jinja2
@@ -24,6 +25,7 @@ import library_table
 import policy
 import records_table
 import scale_table
+import soft_labels
 import sweeps_table
 import usage
 import yaml
@@ -42,6 +44,16 @@ WRITTEN = {
     claims.MARKER: claims.table,
     sweeps_table.MARKER: sweeps_table.table,
     **benchmark_table.WRITTEN,
+}
+# What a reader can touch, and the marker of its place: on any page.
+TOUCHED = {
+    soft_labels.MARKER: soft_labels.block,
+    drawing_block.MARKER: drawing_block.block,
+}
+# Files that it needs beside the style sheet and the script.
+TOUCHED_FILES = {
+    "assets/thumbnails.png": "labkd/pictures/thumbnails.png",
+    drawing_block.ASSET: "labkd/weights/drawing-digits.safetensors",
 }
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
@@ -121,6 +133,8 @@ def on_files(files, config):
     for name in [*_records(), *records_table.grids(RESULTS)]:
         uri = f"results/{name}"
         files.append(_beside(config, uri, f"labkd/results/{name}"))
+    for uri, path in TOUCHED_FILES.items():
+        files.append(_beside(config, uri, path))
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
@@ -172,6 +186,9 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
+    for marker, block in TOUCHED.items():
+        if marker in html:
+            html = html.replace(marker, block())
     # Who searches is not to be told the solution of an exercise, nor to be
     # led to one of many lists of references.
     unsought = UNSOUGHT
