@@ -6,6 +6,7 @@ without a script, is an image of the test set.
 """
 
 import json
+import statistics
 from functools import cache
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from labkd.lab import drawing
 
 MARKER = "<!-- widget: draw a seven -->"
 ASSET = "assets/drawing-digits.safetensors"
-# A column each, in the order of the record and of the weights.
+# A column each, by its name in the record and among the weights.
 COLUMNS = {
     "teacher": "Teacher",
     "labels": "Student taught by labels",
@@ -31,12 +32,8 @@ FIRST = 7
 def networks() -> dict[str, nn.Module]:
     """The networks whose weights travel with the page."""
     weights = load_file(drawing.weights_in())
-    found = {
-        name: drawing.new_student(0)
-        if name != "teacher"
-        else drawing.new_teacher()
-        for name in COLUMNS
-    }
+    students = {name: drawing.new_student(0) for name in ("labels", "soft")}
+    found = {"teacher": drawing.new_teacher(), **students}
     for name, network in found.items():
         network.load_state_dict(
             {
@@ -77,7 +74,7 @@ def block() -> str:
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["written"] = written
+    environment.filters.update(written=written, spread=_spread)
     html = environment.get_template("drawing_block.html.j2").render(
         data=json.dumps(
             {
@@ -100,6 +97,11 @@ def block() -> str:
 
 def _sign(value: int) -> str:
     return "0123456789abcdefg"[value]
+
+
+def _spread(scores: list[float]) -> str:
+    mean, deviation = statistics.mean(scores), statistics.stdev(scores)
+    return f"{mean:.1f} ± {deviation:.1f}\N{NO-BREAK SPACE}%"
 
 
 def _right(scores: dict) -> str:
