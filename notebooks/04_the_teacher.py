@@ -559,7 +559,7 @@ pd.DataFrame(rows).T
 # training images. The other 5,000 are its validation images; on them its
 # learning rate was chosen from three. (Some comparisons were recorded with a
 # shorter training of it, of seven epochs. They give its accuracy.)
-# [`pretrained`](../labkd/pretrained.py#pretrained) loads it.
+# [`pretrained`](../labkd/shipped.py#pretrained) loads it.
 
 # %% tags=["hide-input"]
 recipe, size = "teacher-resnet18-cifar10", "overnight"

@@ -60,10 +60,9 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 from torchvision import datasets, transforms
 from torchvision.models import resnet18
 
-from labkd import costs, figures, records, soft_targets
+from labkd import costs, figures, pretrained, records, soft_targets
 from labkd.inference import area_under_curve, crossing, paired_difference
 from labkd.pictures import picture
-from labkd.pretrained import pretrained
 from labkd.vit import VisionTransformer
 
 # %config InlineBackend.figure_format = "retina"
@@ -740,5 +739,5 @@ work = pd.Series(work, name="in trainings of the student")
 # - Guo et al. ([2017](../docs/references.md#guo2017)): calibration, and the
 #   temperature fitted after training in section 4.2.
 # - The code: [vit.py](../labkd/vit.py),
-#   [pretrained.py](../labkd/pretrained.py),
+#   [shipped.py](../labkd/shipped.py),
 #   [inference.py](../labkd/inference.py), [costs.py](../labkd/costs.py).

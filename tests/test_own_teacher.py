@@ -13,9 +13,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labkd.lab.own_teacher import load_weights, make
+from labkd.lab.own_teacher import (
+    PIXELS,
+    Renormalised,
+    load_weights,
+    make,
+    normalisation,
+)
 from labkd.lab.recipes import change, digest, find
-from labkd.pixels import Normalise
+from labkd.pixels import Normalise, mix
 
 ROOT = Path(__file__).resolve().parents[1]
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")
@@ -235,3 +241,43 @@ def test_the_commands_of_the_readme_are_of_a_recipe_that_can_be_run():
         recipe = change(find(name, "laptop"), settings)
         assert recipe.teacher == "mine:make" and recipe.image_size == 64
     assert commands[0] == f"{commands[1]} --dry-run"
+
+
+def test_it_sees_pixels_in_its_own_normalisation():
+    seen = IMAGES.float() / 255
+    mean, deviation = (
+        torch.tensor(v)[:, None, None]
+        for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    expected = {
+        "student": COLOUR(IMAGES),
+        "imagenet": (seen - mean) / deviation,
+        "unit": seen,
+        "half": 2 * seen - 1,
+    }
+    assert set(expected) == set(PIXELS)
+    for kind, pixels in expected.items():
+        own = normalisation(kind, COLOUR)
+        teacher = Renormalised(nn.Identity(), COLOUR, own)
+        torch.testing.assert_close(teacher(COLOUR(IMAGES)), pixels)
+    # The student's are left as they are, to the bit.
+    same = Renormalised(nn.Identity(), COLOUR, COLOUR)
+    assert torch.equal(same(COLOUR(IMAGES)), COLOUR(IMAGES))
+
+
+def test_a_blend_is_a_blend_to_it_too():
+    teacher = Renormalised(
+        nn.Identity(), COLOUR, normalisation("half", COLOUR)
+    )
+    torch.manual_seed(0)
+    first = teacher(mix(COLOUR(IMAGES)))
+    torch.manual_seed(0)
+    torch.testing.assert_close(first, mix(teacher(COLOUR(IMAGES))))
+
+
+def test_grey_images_have_three_channels_under_imagenets():
+    grey = Normalise(torch.tensor([0.3]), torch.tensor([0.4]))
+    own = normalisation("imagenet", grey)
+    pixels = Renormalised(nn.Identity(), grey, own)(grey(IMAGES[:, :1]))
+    expected = own(IMAGES[:, :1].expand(-1, 3, -1, -1))
+    torch.testing.assert_close(pixels, expected)

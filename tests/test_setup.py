@@ -45,7 +45,8 @@ def direct_requirements():
     # Loggers are the reader's choice.
     needed = [lines for name, lines in extras.items() if name != "log"]
     lines = sum(needed, project["dependencies"])
-    return [Requirement(line) for line in lines]
+    # One layer rests on another.
+    return [r for r in map(Requirement, lines) if r.name != "labkd"]
 
 
 def pinned_requirements():

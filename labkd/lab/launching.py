@@ -35,7 +35,7 @@ from labkd.lab.recipes import Recipe, digest, essentials
 from labkd.lab.teachers import Teacher
 from labkd.lab.watched import unwatched, watched
 from labkd.pixels import Normalise, predict
-from labkd.pretrained import SHIPPED_SIZE, WEIGHTS
+from labkd.shipped import SHIPPED_SIZE, WEIGHTS
 from labkd.sources import ImageSet
 from labkd.training import fit
 
