@@ -30,8 +30,8 @@ from torch import Tensor, nn
 from labkd.data import load
 from labkd.lab.outcomes import circumstances, keep
 from labkd.lab.store import write_whole
-from labkd.pretrained import WEIGHTS
 from labkd.records import RESULTS
+from labkd.shipped import WEIGHTS
 from labkd.soft_targets import kl_divergence
 from labkd.views import apply_views, draw_views
 
