@@ -181,9 +181,9 @@ plt.show()
 # On the web page you can heat 24 other photographs. (In Jupyter, change the
 # three temperatures above.) Choose the last truck and heat it slowly from 1:
 # for the teacher *automobile* comes up first, then the two other vehicles, and
-# only then the animals, which catch up in the end. Beside the teacher stand two
-# students of [chapter 6](06_from_cnn_to_vit.ipynb); the last row is $e^H$, the
-# number of classes.
+# only then the animals, which catch up in the end. Beside the teacher stand
+# two students of [chapter 6](06_from_cnn_to_vit.ipynb); the last row is $e^H$,
+# the number of classes.
 #
 # <!-- widget: soft labels -->
 
