@@ -33,6 +33,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 
+from labkd import pictures
+from labkd.lab import drawing
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RESULTS = ROOT / "labkd" / "results"
@@ -52,8 +55,8 @@ TOUCHED = {
 }
 # Files that it needs beside the style sheet and the script.
 TOUCHED_FILES = {
-    "assets/thumbnails.png": "labkd/pictures/thumbnails.png",
-    drawing_block.ASSET: "labkd/weights/drawing-digits.safetensors",
+    "assets/thumbnails.png": pictures.FOLDER / "thumbnails.png",
+    drawing_block.ASSET: drawing.weights_in(),
 }
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
@@ -134,7 +137,7 @@ def on_files(files, config):
         uri = f"results/{name}"
         files.append(_beside(config, uri, f"labkd/results/{name}"))
     for uri, path in TOUCHED_FILES.items():
-        files.append(_beside(config, uri, path))
+        files.append(_beside(config, uri, str(path)))
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
