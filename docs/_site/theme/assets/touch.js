@@ -84,16 +84,16 @@
   const CELLS = 32, HIGH = 27, WIDE = 16
 
   const normalised = strokes => {
-    const points = strokes.flat()
-    const [left, top] = [0, 1].map(k => Math.min(...points.map(p => p[k])))
-    const [right, bottom] = [0, 1].map(k => Math.max(...points.map(p => p[k])))
-    // As large as fits; the narrower side is then stretched, at most twice.
-    const scale = Math.min(HIGH / (bottom - top || 1), WIDE / (right - left || 1))
-    const across = Math.min(2 * scale, WIDE / (right - left || 1))
-    const down = Math.min(2 * scale, HIGH / (bottom - top || 1))
+    const xs = strokes.flat().map(([x]) => x), ys = strokes.flat().map(([, y]) => y)
+    const left = Math.min(...xs), right = Math.max(...xs)
+    const top = Math.min(...ys), bottom = Math.max(...ys)
+    // As large as fits; what is narrow or flat is then stretched, at most twice.
+    const fitX = WIDE / (right - left || 1), fitY = HIGH / (bottom - top || 1)
+    const scale = Math.min(fitX, fitY)
+    const scaleX = Math.min(2 * scale, fitX), scaleY = Math.min(2 * scale, fitY)
     return strokes.map(stroke => stroke.map(([x, y]) => [
-      CELLS / 2 + (x - (left + right) / 2) * across,
-      CELLS / 2 + (y - (top + bottom) / 2) * down,
+      CELLS / 2 + (x - (left + right) / 2) * scaleX,
+      CELLS / 2 + (y - (top + bottom) / 2) * scaleY,
     ]))
   }
 
