@@ -12,6 +12,7 @@ import claims
 import jupytext
 import nbformat
 import pytest
+import soft_labels
 import torch
 import torch.nn.functional as F
 from conftest import ROOT
@@ -526,16 +527,19 @@ def test_chapter_2_what_heating_does_to_the_recorded_teacher():
     entropy = torch.special.entr(v.softmax(1)).sum(1)
     assert entropy.median().exp() < 1.3
     assert (
-        "The other vehicles come up first and the animals much later."
+        "for the teacher automobile comes up first, then the two other "
+        "vehicles, and only then the animals, which catch up in the end."
     ) in prose
-    # The truck of the page, by its rule.
-    p = v.softmax(1)
-    first, second = p[9000:].topk(2).indices.unbind(1)
-    eligible = 9000 + ((first == 9) & (second == 1)).nonzero().flatten()
-    order = p[eligible, 9].argsort()
-    truck = v[eligible[order[len(order) // 2]]]
-    at_2 = (truck / 2).softmax(0)
-    assert at_2[[0, 1, 8]].min() > 5 * at_2[2:8].max()
+    # The last truck of the photographs, and the teacher beside the page's.
+    size = soft_labels.size_shown()
+    path = records.path_of("teacher-resnet18-cifar10", size, 0)
+    logits = load_file(path.with_suffix(".logits.safetensors"))["test"]
+    truck = logits[9403].double()
+    for T in (2, 3, 4, 6, 8, 20):
+        at_T = (truck / T).softmax(0)
+        assert at_T[1] > at_T[[0, 8]].max() > at_T[2:8].max()
+        assert at_T[[0, 8]].min() > at_T[2:8].max()
+    assert at_T[2:8].min() > 0.5 * at_T[1]
 
 
 # Chapters 4, 5 and 7: the same, and what they say of the records.

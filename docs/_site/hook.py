@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import cells
 import checks
 import claims
+import drawing_block
 import formulas
 import headline
 import home
@@ -24,6 +25,7 @@ import library_table
 import policy
 import records_table
 import scale_table
+import soft_labels
 import sweeps_table
 import usage
 import yaml
@@ -31,6 +33,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
+
+from labkd import pictures
+from labkd.lab import drawing
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -47,6 +52,16 @@ WRITTEN = {
     sweeps_table.ADVICE: sweeps_table.advice,
     records_table.MADE: records_table.made,
     records_table.METHODS: records_table.by_method,
+}
+# What a reader can touch, and the marker of its place: on any page.
+TOUCHED = {
+    soft_labels.MARKER: soft_labels.block,
+    drawing_block.MARKER: drawing_block.block,
+}
+# Files that it needs beside the style sheet and the script.
+TOUCHED_FILES = {
+    "assets/thumbnails.png": pictures.FOLDER / "thumbnails.png",
+    drawing_block.ASSET: drawing.weights_in(),
 }
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
@@ -135,6 +150,8 @@ def on_files(files, config):
     runs = records_table.csv(RESULTS)
     uri = f"results/{records_table.CSV}"
     files.append(File.generated(config, uri, content=runs))
+    for uri, path in TOUCHED_FILES.items():
+        files.append(_beside(config, uri, str(path)))
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
@@ -191,6 +208,9 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
+    for marker, block in TOUCHED.items():
+        if marker in html:
+            html = html.replace(marker, block())
     # Who searches is not to be told the solution of an exercise, nor to be
     # led to one of many lists of references.
     unsought = UNSOUGHT
