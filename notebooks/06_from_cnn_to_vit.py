@@ -38,11 +38,12 @@ import torch
 import torch.nn.functional as F
 from sklearn.datasets import load_digits
 from torch import nn
-from torch.utils.data import DataLoader, Subset, TensorDataset
-from torchvision import datasets, transforms
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torchvision import transforms
 from torchvision.models import resnet18
 
 from labkd import costs, figures, pretrained, records, soft_targets
+from labkd.data import load
 from labkd.inference import area_under_curve, crossing, paired_difference
 from labkd.pictures import picture
 from labkd.vit import VisionTransformer
@@ -54,21 +55,22 @@ plt.rcParams["font.size"] = 12
 # %% [markdown]
 # ## The images
 #
-# torchvision downloads CIFAR-10: 50,000 training images and 10,000 test
-# images of 32 by 32 pixels in ten classes. (The server
-# [can be slow](https://github.com/pytorch/vision/issues/9536).) Whenever a
-# training image is shown it is moved by up to four pixels and, half of the
-# time, mirrored: a *crop*.
+# CIFAR-10 has 50,000 training images and 10,000 test images of 32 by 32
+# pixels in ten classes. `load` fetches it: within seconds from a mirror where
+# the package `datasets` is installed, as it is in Colab, else by torchvision,
+# whose server [can be slow](https://github.com/pytorch/vision/issues/9536).
+# Whenever a training image is shown it is moved by up to four pixels and,
+# half of the time, mirrored: a *crop*.
 
 # %%
+plain = transforms.ConvertImageDtype(torch.float32)  # bytes to 0 .. 1
 shifted = transforms.Compose(
     [
         transforms.RandomCrop(32, padding=4),
         transforms.RandomHorizontalFlip(),
-        transforms.ToTensor(),
+        plain,
     ]
 )
-plain = transforms.ToTensor()
 
 # %% [markdown]
 # The last tenth of each class is kept for *validation*, to watch progress and
@@ -77,18 +79,16 @@ plain = transforms.ToTensor()
 
 
 # %%
-def cifar10(folder, shifted, plain):
-    training = datasets.CIFAR10(
-        folder, train=True, transform=shifted, download=True
-    )
-    watched = datasets.CIFAR10(folder, train=True, transform=plain)
-    test = datasets.CIFAR10(folder, train=False, transform=plain)
-    labels = torch.tensor(training.targets)
-    by_class = labels.argsort(stable=True).view(10, -1)  # (classes, images)
-    cut = by_class.shape[1] * 9 // 10
-    learned = by_class[:, :cut].flatten().tolist()
-    held_out = by_class[:, cut:].flatten().tolist()
-    return Subset(training, learned), Subset(watched, held_out), test
+class Shown(Dataset):
+    def __init__(self, split, transform):
+        self.split, self.transform = load("cifar10", split), transform
+
+    def __len__(self):
+        return len(self.split)
+
+    def __getitem__(self, index):
+        image, label = self.split.images[index], self.split.labels[index]
+        return self.transform(image), label
 
 
 # %% tags=["setup"]
@@ -112,7 +112,8 @@ def digits():
 full = torch.cuda.is_available()  # True: CIFAR-10 in any case, with patience
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 if full:
-    training, watched, test = cifar10("data", shifted, plain)
+    training, watched = Shown("train", shifted), Shown("validation", plain)
+    test = Shown("test", plain)
     workers, epochs = 2, 20
 else:
     training, watched = digits()
