@@ -90,8 +90,8 @@ def printed(text):
 
 def chapter(*cells, **metadata):
     notebook = {"cells": list(cells), "metadata": {}}
-    labkd = {"title": "A title", "digest": code_digest(notebook)}
-    notebook["metadata"]["labkd"] = labkd | metadata
+    digest = {"labkd_digest": code_digest(notebook)}
+    notebook["metadata"] |= digest | metadata
     return notebook
 
 
@@ -362,16 +362,17 @@ def test_tags_are_balanced_inside_out(text, problems):
 def test_mistakes_of_a_notebook_are_named_with_their_cell():
     picture = {"output_type": "display_data", "data": {"image/png": "x"}}
     error = {"output_type": "error", "ename": "KeyError", "evalue": "k"}
-    assert not problems_of(markdown("# A"), code("1", picture, fig_alt="a"))
-    (found,) = problems_of(markdown("# A"), code("draw()", picture))
+    title = markdown("# A")
+    assert not problems_of(title, code("1", picture, fig_alt="a"))
+    (found,) = problems_of(title, code("draw()", picture))
     assert "cell 2 ('draw()')" in found and "fig_alt" in found
-    (found,) = problems_of(code("1", picture, picture, fig_alt=["a"]))
+    (found,) = problems_of(title, code("1", picture, picture, fig_alt=["a"]))
     assert "fig_alt" in found
-    (found,) = problems_of(code("boom()", error))
+    (found,) = problems_of(title, code("boom()", error))
     assert "KeyError: k" in found
-    (found,) = problems_of(code("1"), digest="0")
+    (found,) = problems_of(title, code("1"), labkd_digest="0")
     assert "stale" in found
-    (found,) = problems_of(title="")
+    (found,) = problems_of(markdown("## A"), code("1"))
     assert "title" in found
 
 

@@ -249,7 +249,7 @@ def test_copy_takes_a_whole_function(open_page):
 def test_everything_works_after_instant_navigation(open_page):
     page = open_page("")
     page.evaluate("window.stayed = true")
-    page.locator(".md-tabs__link", has_text="Source").click()
+    page.locator(".md-tabs__link", has_text="Reference").click()
     page.wait_for_selector(".copy-whole")
     assert page.url.endswith(MODULE)
     page.locator(".copy-whole").first.click()

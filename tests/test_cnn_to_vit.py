@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchvision import datasets, transforms
 
 from labkd import data, resnet, shipped, soft_targets, vit
-from labkd.sources import ImageSet
+from labkd.data import ImageSet
 
 PROGRAM = ROOT / "docs" / "snippets" / "cnn_to_vit.py"
 

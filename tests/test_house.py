@@ -81,6 +81,8 @@ except ModuleNotFoundError as missing:
         ("labkd.figures", "matplotlib", "course"),
         ("labkd.inference", "scipy", "course"),
         ("labkd.shipped", "safetensors", "course"),
+        ("labkd.data", "sklearn", "course"),
+        ("labkd.own_images", "PIL", "course"),
         ("labkd.linear_probe", "torchvision", "course"),
         ("labkd.lab.cli", "typer", "lab"),
     ],

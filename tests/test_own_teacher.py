@@ -1,11 +1,8 @@
 """Teachers that people bring: found, made, loaded, given their own pixels."""
 
 import pickle
-import re
 import sys
 from dataclasses import replace
-from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -23,7 +20,6 @@ from labkd.lab.own_teacher import (
 from labkd.lab.recipes import change, digest, find
 from labkd.pixels import Normalise, mix
 
-ROOT = Path(__file__).resolve().parents[1]
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")
 COLOUR = Normalise(torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2] * 3))
 IMAGES = torch.randint(
@@ -229,18 +225,6 @@ def test_what_is_of_a_teacher_of_ones_own_needs_one():
         replace(SOFT, image_size=8),
     ]
     assert len({digest(recipe) for recipe in recipes}) == 5
-
-
-def test_the_commands_of_the_readme_are_of_a_recipe_that_can_be_run():
-    readme = (ROOT / "README.md").read_text("utf-8").replace("\\\n ", "")
-    commands = re.findall(r"^python -m labkd run (.*)$", readme, re.MULTILINE)
-    assert len(commands) == 2
-    for command in commands:
-        name, *words = command.split()
-        settings = [b for a, b in pairwise(words) if a == "--set"]
-        recipe = change(find(name, "laptop"), settings)
-        assert recipe.teacher == "mine:make" and recipe.image_size == 64
-    assert commands[0] == f"{commands[1]} --dry-run"
 
 
 def test_it_sees_pixels_in_its_own_normalisation():

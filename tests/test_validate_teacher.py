@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from labkd.data import ImageSet
 from labkd.lab import validate_teacher
 from labkd.lab.own_teacher import PIXELS, make, normalisation
 from labkd.lab.recipes import find
@@ -19,7 +20,6 @@ from labkd.lab.validate_teacher import (
     table_name,
 )
 from labkd.pixels import Normalise, predict
-from labkd.sources import ImageSet
 from labkd.views import Bank, build_table
 
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")

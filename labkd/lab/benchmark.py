@@ -25,13 +25,13 @@ from torch.utils import benchmark
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from labkd.data import ImageSet
 from labkd.lab import engine
 from labkd.lab.building import bank_of, objective_of, optimizer_of
 from labkd.lab.recipes import find
 from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise, native_bfloat16
 from labkd.resnet import ResNet
-from labkd.sources import ImageSet
 from labkd.training import fit
 
 RECIPE = replace(find("teacher-resnet18-cifar10", "laptop"), epochs=10**6)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from labkd import vgg
 from labkd.cross_quality import FewerPixels
-from labkd.data import NAMES, load
+from labkd.data import NAMES, ImageSet, load
 from labkd.decoupled import (
     correlation_loss,
     decoupled_loss,
@@ -27,7 +27,6 @@ from labkd.lab.watched import feature_objective, hint_objective
 from labkd.mutual_learning import Cohort, mutual_learning_loss
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
 from labkd.views import Bank
 from labkd.virtual_teacher import virtual_teacher_loss
 from labkd.vit import VisionTransformer

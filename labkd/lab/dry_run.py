@@ -21,6 +21,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from labkd.data import ImageSet
 from labkd.lab import launching
 from labkd.lab.building import build, split_of
 from labkd.lab.experiments import accelerator_of, images_of, teacher_of
@@ -28,7 +29,6 @@ from labkd.lab.launching import Run, tell
 from labkd.lab.own_teacher import brings_teacher
 from labkd.lab.teachers import Teacher, live
 from labkd.pixels import Normalise
-from labkd.sources import ImageSet
 
 # The first steps allocate memory and choose algorithms.
 WARM_UP, STEPS = 3, 20

@@ -23,6 +23,7 @@ from labkd.controls import (
     permute_wrong_classes,
     smoothed_logits,
 )
+from labkd.data import ImageSet
 from labkd.files import check_folder
 from labkd.lab import (
     checkpoints,
@@ -39,7 +40,6 @@ from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
 from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
 from labkd.lab.watched import live_features
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.sources import ImageSet
 
 
 def run(run: Run, *, trial: bool = False) -> dict:

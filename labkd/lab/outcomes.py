@@ -22,12 +22,12 @@ from labkd.calibration import (
     expected_calibration_error,
     negative_log_likelihood,
 )
+from labkd.data import ImageSet
 from labkd.files import read_json, reading
 from labkd.lab.building import build
 from labkd.lab.recipes import Recipe
 from labkd.mutual_learning import Cohort
 from labkd.pixels import Normalise, predict
-from labkd.sources import ImageSet
 from labkd.vit import VisionTransformer, joint_log_probabilities
 
 

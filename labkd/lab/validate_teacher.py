@@ -15,6 +15,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
+from labkd.data import ImageSet
 from labkd.lab.building import split_of
 from labkd.lab.own_teacher import (
     PIXELS,
@@ -25,7 +26,6 @@ from labkd.lab.own_teacher import (
 )
 from labkd.lab.recipes import Recipe
 from labkd.pixels import Normalise, predict
-from labkd.sources import ImageSet
 from labkd.views import Bank, look_up
 
 # Of the validation images, at most; and of a table, to compare.
