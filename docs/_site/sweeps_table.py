@@ -41,7 +41,11 @@ def table(found: list[dict]) -> str:
     drawn = [_axis(arms, found, axis, size) for size in SIZES for axis in AXES]
     if not any(drawn):
         return "Nothing has been recorded yet."
-    lines = ['<div class="charts">', *filter(None, drawn), "</div>"]
+    lines = [
+        '<div class="charts" data-search-exclude>',
+        *filter(None, drawn),
+        "</div>",
+    ]
     return "\n".join(lines)
 
 
