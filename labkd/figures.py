@@ -13,13 +13,16 @@ import json
 from collections.abc import Sequence
 from html import escape
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 
 from labkd.calibration import Reliability
+from labkd.extras import needs_extra
 from labkd.inference import paired_difference
+
+with needs_extra("course"):
+    import matplotlib.pyplot as plt
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 # One hue a role: the correct class, the student, everything else. Told
 # apart in grey and by readers who do not see red and green as two colours.

@@ -1,20 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 1 · Hard and soft labels
-#     description: What a one-hot label leaves out, what a teacher's
-#       probabilities add, and a control that shows which part of them teaches.
-# ---
-
 # %% [markdown]
 # # 1 · Hard and soft labels
 #

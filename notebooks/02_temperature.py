@@ -1,20 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 2 · Temperature
-#     description: What dividing the logits by T does to a teacher's answer,
-#       from nearly zero to infinity, and which T to choose.
-# ---
-
 # %% [markdown]
 # # 2 · Temperature
 #

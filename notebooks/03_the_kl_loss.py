@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 3 · The KL loss
-#     description: The whole loss of distillation, why T squared, why
-#       log_softmax here and softmax there, and four mistakes that raise no
-#       error.
-# ---
-
 # %% [markdown]
 # # 3 · The KL loss
 #

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: Large CNN to small CNN
-#     description: Two well-known pairs of networks, what weights of 100 and
-#       0.5 mean, on which images a student is taught, a class that it never
-#       sees, and teachers that are asked wrongly or in threes.
-# ---
-
 # %% [markdown]
 # # Large CNN to small CNN
 #

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: From ViT to CNN
-#     description: A transformer teaches a convolutional network. A linear
-#       probe as teacher, one published loss line taken apart, and whether the
-#       student takes on its teacher's mistakes.
-# ---
-
 # %% [markdown]
 # # From ViT to CNN
 #

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: Learning from each other
-#     description: No teacher, only fellow students. What they pass on, why
-#       two forms of mutual learning are one, what a gradient through the
-#       target does, and whether it is unstable.
-# ---
-
 # %% [markdown]
 # # Learning from each other
 #

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: A teacher that does not exist
-#     description: A virtual teacher is label smoothing, until a second softmax
-#       changes it; what is left after temperature scaling, and whether
-#       calibrated teachers make calibrated students.
-# ---
-
 # %% [markdown]
 # # A teacher that does not exist
 #

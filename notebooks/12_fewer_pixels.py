@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: Fewer pixels
-#     description: The teacher sees the whole image, the student a shrunken
-#       one. What that saves, what the best student can know, and whether a
-#       teacher helps more where the student sees less.
-# ---
-
 # %% [markdown]
 # # Fewer pixels
 #
@@ -50,12 +32,11 @@ from torch.func import functional_call, stack_module_state, vmap
 from torch.utils.flop_counter import FlopCounterMode
 
 from labkd import cross_quality, figures, records, soft_targets, verdicts
-from labkd.data import load
+from labkd.data import ImageSet, load
 from labkd.inference import paired_difference
 from labkd.lab.building import build
 from labkd.lab.recipes import find
 from labkd.pixels import Normalise
-from labkd.sources import ImageSet
 
 # %config InlineBackend.figure_format = "retina"
 figures.use_style()

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 13 · Features and relations
-#     description: Hints, attention and relations, each in about ten lines;
-#       how features are taken from a network, two traps, and what the three
-#       add to soft labels that were tuned as long.
-# ---
-
 # %% [markdown]
 # # 13 · Features and relations
 #
@@ -65,7 +47,7 @@ from torch.testing import assert_close
 from labkd import data, features, figures, pictures, records, verdicts
 from labkd.inference import paired_difference
 from labkd.lab.recipes import GRIDS, LOGITS, RECIPES
-from labkd.pretrained import pretrained
+from labkd.shipped import pretrained
 from labkd.soft_targets import distillation_loss
 from labkd.vit import VisionTransformer
 

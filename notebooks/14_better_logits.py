@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 14 · Better logits
-#     description: Decoupled distillation, standardised logits and
-#       correlations, each derived and checked, and what is left of their gain
-#       over plain soft labels when both are tuned alike.
-# ---
-
 # %% [markdown]
 # # 14 · Better logits
 #

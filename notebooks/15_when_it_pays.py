@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: When it pays
-#     description: A teacher's gain against the number of images and of
-#       epochs. Why it shrinks, where it turns into a loss, and which weight
-#       the teacher should have there.
-# ---
-
 # %% [markdown]
 # # When it pays
 #

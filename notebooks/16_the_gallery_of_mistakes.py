@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: The gallery of mistakes
-#     description: The known mistakes of public distillation code, each with
-#       the right line beside it, what it does to loss, gradient and accuracy,
-#       who was bitten, and a test to paste that finds it.
-# ---
-
 # %% [markdown]
 # # The gallery of mistakes
 #
@@ -496,7 +478,7 @@ show(test_peers, lambda a, b, y: mutual_learning_loss([a, b], y)[0], attached)
 # $w$ moves the balance, and a hundred classes make the mean over classes ten
 # times as wrong. The numbers rank these lessons, not the people who gave them.
 
-# %% tags=["wide"] fig_alt="What each mistake does to the accuracy in the two classrooms, with intervals, the most harmful on top: three cost nearly everything, then seven cost several points, and most of the rest lie near zero."
+# %% fig_alt="What each mistake does to the accuracy in the two classrooms, with intervals, the most harmful on top: three cost nearly everything, then seven cost several points, and most of the rest lie near zero." tags=["wide"]
 wrong = damage.by_damage(record)
 axes = plt.subplots(figsize=(3.6, 5.6))[1]
 colours = {"few": figures.STUDENT, "doubtful": figures.CORRECT}

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 17 · Outgrowing one machine
-#     description: A teacher that is asked only once, a few probabilities kept
-#       of many, what that saves and costs, and the same training on several
-#       processes.
-# ---
-
 # %% [markdown]
 # # 17 · Outgrowing one machine
 #

@@ -44,6 +44,8 @@ def runs(recipe, accuracies, size="laptop", ece=(), curves=(), **config):
                 "dataset": "cifar10",
                 "training_images": 0,
                 "epochs": 5,
+                "temperature": 1.0,
+                "teacher_weight": 0.5,
             }
             | config,
             "teacher": {"recipe": planned.teacher, "size": size, "seed": 0},
@@ -66,9 +68,12 @@ def teacher_of(claim, size="laptop", accuracy=0.95):
     return runs(name, [accuracy], size=size, curves=curve)
 
 
-def row_of(claim, found):
-    rows = claims.table(found).splitlines()[2:]
-    return rows[claims.CLAIMS.index(claim)]
+def told_of(claim, found):
+    r"""What the page says of how a claim was measured, in words."""
+    lines = claims.table(found).splitlines()
+    return next(
+        line for line in lines if line.startswith(f"- **{claim.words}")
+    )
 
 
 def pair(claim, ours, theirs, size="laptop"):
@@ -111,22 +116,30 @@ def test_every_source_has_its_row():
 )
 def test_the_interval_gives_the_verdict(ours, verdict):
     theirs = [0.60, 0.61, 0.60]
-    row = row_of(LABML, pair(LABML, ours, theirs))
-    assert f"| **{verdict}** in accuracy" in row
+    found = pair(LABML, ours, theirs)
+    outcome = claims.outcome(LABML, found)
+    assert outcome.words == verdict and not outcome.reason
     points = ([100 * value for value in arm] for arm in (ours, theirs))
-    assert paired_difference(*points).labelled("points") in row
-    for mean in (statistics.mean(theirs), statistics.mean(ours), 0.95):
-        assert f"{100 * mean:.1f} %" in row
-    assert "CIFAR-10 (original), all training images, 5 epochs (laptop)" in row
-    assert f"`run {LABML.ours} --seed 0`" in row
+    difference = paired_difference(*points)
+    assert outcome.shown == difference.short
+    assert (outcome.interval.low, outcome.interval.high) == (
+        difference.low,
+        difference.high,
+    )
+    means = (0.95, statistics.mean(theirs), statistics.mean(ours))
+    assert outcome.accuracies == tuple(f"{100 * m:.1f}" for m in means)
+    told = told_of(LABML, found)
+    budget = "CIFAR-10 (original), all training images, 5 epochs (laptop)"
+    assert budget in told and f"`run {LABML.ours} --seed 0`" in told
 
 
 def test_a_weak_teacher_leaves_no_verdict():
     strong = pair(LABML, [0.64, 0.66, 0.65], [0.60, 0.61, 0.60])
     weak = strong[:-1] + teacher_of(LABML, accuracy=0.505)
-    row = row_of(LABML, weak)
-    assert "| **not tested**: " in row and "here:" not in row
-    assert "here:" in row_of(LABML, strong)
+    outcome = claims.outcome(LABML, weak)
+    assert outcome.words == "not tested" and outcome.reason
+    assert not outcome.interval.tested
+    assert claims.outcome(LABML, strong).words == "here: higher"
 
 
 def test_no_verdict_beside_a_weak_teacher_of_the_shipped_records():
@@ -138,49 +151,53 @@ def test_no_verdict_beside_a_weak_teacher_of_the_shipped_records():
     # One of each, so that this test can fail either way.
     assert 0 < len(weak) < len(claims.CLAIMS)
     for claim in claims.CLAIMS:
-        row = row_of(claim, SHIPPED)
-        assert ("**not tested**" in row) == (claim in weak)
-        assert ("here:" in row) == (claim not in weak)
+        words = claims.outcome(claim, SHIPPED).words
+        assert (words == "not tested") == (claim in weak)
+        assert words.startswith("here: ") == (claim not in weak)
 
 
 def test_planted_teachers_change_the_verdict():
-    for accuracy, words in ((0.1, "**not tested**"), (0.99, "**here: ")):
+    for accuracy, words in ((0.1, "not tested"), (0.99, "here: ")):
         found = copy.deepcopy(SHIPPED)
         for run in found:
             if run["recipe"].startswith("teacher-"):
                 run["epochs"][-1]["validation"]["accuracy"] = accuracy
         for claim in claims.CLAIMS:
             free = not RECIPES[claim.ours]["laptop"].teacher
-            assert (words in row_of(claim, found)) or free
-            assert ("**here: " in row_of(claim, found)) >= free
+            said = claims.outcome(claim, found).words
+            assert said.startswith("here: " if free else words)
 
 
 def test_what_is_not_the_sources_own_is_named():
     whole = pair(LABML, [0.64, 0.66], [0.60, 0.61])
-    row = row_of(LABML, whole)
-    assert "not a replication (teacher, student, budget)" in row
+    parts = claims.outcome(LABML, whole).parts
+    assert parts == ("teacher", "student", "budget")
+    named = "not a replication: other teacher, student, budget"
+    assert named in claims.table(whole)
     for run in whole:
         run["config"]["architecture"] = "small_cnn"
         run["config"]["epochs"] = 10
     whole[-1]["config"] |= {"architecture": "large_cnn", "epochs": 20}
-    assert "not a replication" not in row_of(LABML, whole)
+    assert claims.outcome(LABML, whole).parts == ()
+    assert "not a replication" not in claims.table(whole)
     whole[0]["source"] = "jpeg-q75"
-    assert "not a replication (data)" in row_of(LABML, whole)
+    assert claims.outcome(LABML, whole).parts == ("data",)
 
 
 def test_what_a_source_does_not_state_is_no_replication():
-    row = row_of(ESSAY, pair(ESSAY, [0.64, 0.66], [0.60, 0.61]))
-    assert "not a replication (teacher, student, budget)" in row
+    outcome = claims.outcome(ESSAY, pair(ESSAY, [0.64, 0.66], [0.60, 0.61]))
+    assert outcome.parts == ("teacher", "student", "budget")
 
 
 def test_ece_is_judged_too():
     ece = ([0.02, 0.03, 0.02], [0.20, 0.22, 0.21])
     found = runs(CALIBRATED.ours, [0.8] * 3, ece=ece[0])
     found += runs(CALIBRATED.theirs, [0.8] * 3, ece=ece[1])
-    assert "**here: lower** in ECE" in row_of(CALIBRATED, found)
+    assert claims.outcome(CALIBRATED, found).words == "here: lower"
     swapped = runs(CALIBRATED.ours, [0.8] * 3, ece=ece[1])
     swapped += runs(CALIBRATED.theirs, [0.8] * 3, ece=ece[0])
-    assert "**here: higher** in ECE" in row_of(CALIBRATED, swapped)
+    assert claims.outcome(CALIBRATED, swapped).words == "here: higher"
+    assert "*Here:* ECE, with minus without" in told_of(CALIBRATED, found)
 
 
 def test_sooner_is_when_a_line_crosses_nine_tenths_of_the_baseline():
@@ -191,16 +208,17 @@ def test_sooner_is_when_a_line_crosses_nine_tenths_of_the_baseline():
     theirs = [3 + 51 / 59, 3] * 2
     ours = [1 + 71 / 72, 1] * 2
     assert ours[0] == pytest.approx(crossing(quick[0], 0.81))
-    row = row_of(SOONER, both_curves(SOONER, quick, slow))
-    assert paired_difference(ours, theirs).labelled("epochs") in row
-    assert "**here: lower** in epochs to the level" in row
+    outcome = claims.outcome(SOONER, both_curves(SOONER, quick, slow))
+    assert outcome.shown == paired_difference(ours, theirs).short
+    assert outcome.words == "here: lower"
 
 
 def test_a_level_that_is_never_reached_gives_no_verdict():
     low = [(0.1, 0.2, 0.2), (0.1, 0.2, 0.3)]
     high = [(0.1, 0.9, 0.9), (0.8, 0.9, 0.9)]
-    row = row_of(SOONER, both_curves(SOONER, low, high))
-    assert "never reach" in row and "| open |" in row
+    outcome = claims.outcome(SOONER, both_curves(SOONER, low, high))
+    assert outcome.words == "open" and outcome.interval is None
+    assert "never reach" in outcome.shown
 
 
 def test_ahead_all_along_is_the_area_under_the_curve():
@@ -210,39 +228,40 @@ def test_ahead_all_along_is_the_area_under_the_curve():
         [100 * area_under_curve(curve) for curve in side]
         for side in (ours, theirs)
     )
-    row = row_of(AHEAD, both_curves(AHEAD, ours, theirs))
-    assert paired_difference(*areas).labelled("points") in row
-    assert "**here: higher** in accuracy over the run" in row
+    outcome = claims.outcome(AHEAD, both_curves(AHEAD, ours, theirs))
+    assert outcome.shown == paired_difference(*areas).short
+    assert outcome.words == "here: higher"
 
 
 def test_the_spread_is_judged_by_fishers_f():
     ours, theirs = [0.5, 0.6, 0.7, 0.4], [0.60, 0.61, 0.60, 0.62]
-    row = row_of(UNSTABLE, pair(UNSTABLE, ours, theirs))
+    outcome = claims.outcome(UNSTABLE, pair(UNSTABLE, ours, theirs))
     ratio = statistics.stdev(ours) / statistics.stdev(theirs)
     # scipy's own interval of the ratio of two variances, by its quantiles.
     low = ratio / math.sqrt(fisher(3, 3).ppf(0.975))
     high = ratio / math.sqrt(fisher(3, 3).ppf(0.025))
-    told = f"ratio {ratio:.1f}, 95 % interval {low:.1f} to {high:.1f}"
-    assert told in row
-    assert low > 1 and "**here: higher** in deviation" in row
+    assert outcome.shown == f"{ratio:.1f} ({low:.1f} to {high:.1f})"
+    assert low > 1 and outcome.words == "here: higher"
     even = pair(UNSTABLE, [0.6, 0.61, 0.59], [0.60, 0.61, 0.59])
-    assert "**here: no difference found**" in row_of(UNSTABLE, even)
+    said = claims.outcome(UNSTABLE, even).words
+    assert said == "here: no difference found"
 
 
 def test_what_was_not_recorded_is_open():
-    assert claims.table([]).count("| not recorded yet |  | open |") == len(
-        claims.CLAIMS
-    )
-    one = pair(ESSAY, [0.5], [0.4])
-    assert "not recorded yet" in row_of(ESSAY, one)
+    none = claims.table([])
+    assert none.count("<strong>open</strong>") == len(claims.CLAIMS)
+    assert "<svg" not in none
+    outcome = claims.outcome(ESSAY, pair(ESSAY, [0.5], [0.4]))
+    assert (outcome.words, outcome.shown) == ("open", "not recorded yet")
 
 
 def test_the_largest_size_is_judged_and_named():
     small = pair(LABML, [0.5, 0.6, 0.5], [0.6, 0.5, 0.6])
     large = pair(LABML, [0.9, 0.9, 0.9], [0.8, 0.8, 0.8], size="full")
-    row = row_of(LABML, small + large)
-    assert "(full)" in row and "**here: higher**" in row
-    assert f"results/{LABML.ours}/full-seed0.json) × 3" in row
+    assert claims.outcome(LABML, small + large).words == "here: higher"
+    told = told_of(LABML, small + large)
+    assert "(full)" in told
+    assert f"results/{LABML.ours}/full-seed0.json), 3 seeds" in told
 
 
 # Chapters 1 to 3: what their sentences say of the runs on the page. Each test

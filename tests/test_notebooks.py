@@ -43,7 +43,7 @@ def test_the_pair_has_the_same_cells(source):
 @by_name
 def test_the_outputs_are_those_of_this_code(source):
     notebook = committed(source)
-    assert notebook.metadata.labkd["digest"] == code_digest(notebook)
+    assert notebook.metadata.labkd_digest == code_digest(notebook)
 
 
 def test_a_change_of_code_makes_outputs_stale():

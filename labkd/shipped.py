@@ -10,12 +10,15 @@ says how it was made and how good it is.
 import json
 from pathlib import Path
 
-import safetensors.torch
 import torch
 from torch import nn
 
+from labkd.extras import needs_extra
 from labkd.resnet import ResNet
 from labkd.vit import VisionTransformer
+
+with needs_extra("course"):
+    import safetensors.torch
 
 WEIGHTS = Path(__file__).with_name("weights")
 RESULTS = Path(__file__).with_name("results")
@@ -41,7 +44,7 @@ def pretrained(name: str) -> nn.Module:
     logits = teacher((pixels - teacher.mean) / teacher.deviation)
     ```
 
-    * `name`: one of `pretrained.NAMES`, the recipe of its record
+    * `name`: one of `shipped.NAMES`, the recipe of its record
 
     Returns a network with float32 weights. Raises `ValueError` for another
     name, `FileNotFoundError` when its weights or its record are missing.
