@@ -91,7 +91,9 @@ pictures.picture("teacher_and_student")
 # $a \operatorname{CE} + b \operatorname{KL}$ is this one with
 # $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$. Which $w$ is
 # best, validation decides, as for $T$; the [results](../docs/results.md)
-# have four weights on CIFAR-10.
+# have four weights on CIFAR-10. The more labels there are, the smaller it
+# should be: [chapter 15](15_when_it_pays.ipynb#the-weight-that-is-right)
+# derives that from bias and variance.
 
 
 # %%
