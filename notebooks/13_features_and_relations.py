@@ -30,8 +30,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[lab] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import math
 from contextlib import contextmanager
@@ -535,7 +535,7 @@ pd.DataFrame(rows).T.fillna("")
 # not have been seen. Why relations? Fifty images make 1,225 pairs, which says
 # more than fifty answers; that is a guess, and not tested.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, that of hints very wide. Relations lie right of zero, and their interval excludes it."
+# %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, that of hints very wide. Relations lie right of zero, and their interval excludes it." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
 
 # %% [markdown]

@@ -80,7 +80,10 @@ def test_the_install_cell_has_the_repositorys_address(source):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     address = project["project"]["urls"]["Repository"]
     code = [c.source for c in paired(source).cells if c.cell_type == "code"]
-    assert f'"git+{address}"' in code[0]
+    # What makes records is asked for where it is used.
+    lab = any("from labkd.lab" in cell for cell in code)
+    extra = "lab" if lab else "course"
+    assert f'"labkd[{extra}] @ git+{address}"' in code[0]
 
 
 # Chapters in the form of the second edition have their number in the title.

@@ -11,7 +11,7 @@ import soft_labels
 import torch
 from conftest import ROOT, scroll_through
 from drawings import strokes
-from labkd.archives import CIFAR10_CLASSES
+from labkd.data import CIFAR10_CLASSES
 from safetensors.torch import load_file
 from test_browser import AXE, AXE_RUN, violations
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import jinja2
 import torch
-from labkd.archives import CIFAR10_CLASSES
+from labkd.data import CIFAR10_CLASSES
 from safetensors.torch import load_file
 
 from labkd import pictures, records
