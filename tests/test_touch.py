@@ -11,11 +11,11 @@ import soft_labels
 import torch
 from conftest import ROOT, scroll_through
 from drawings import strokes
-from labkd.data import CIFAR10_CLASSES
 from safetensors.torch import load_file
 from test_browser import AXE, AXE_RUN, violations
 
 from labkd import pictures, records
+from labkd.data import CIFAR10_CLASSES
 from labkd.lab import drawing
 
 SCRIPT = ROOT / "docs/_site/theme/assets/touch.js"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import jinja2
 import torch
-from labkd.data import CIFAR10_CLASSES
 from safetensors.torch import load_file
 
 from labkd import pictures, records
+from labkd.data import CIFAR10_CLASSES
 from labkd.resnet import ResNet
 from labkd.soft_targets import soften
 
