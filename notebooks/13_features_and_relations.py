@@ -44,17 +44,10 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from labkd import (
-    data,
-    features,
-    figures,
-    pictures,
-    pretrained,
-    records,
-    verdicts,
-)
+from labkd import data, features, figures, pictures, records, verdicts
 from labkd.inference import paired_difference
 from labkd.lab.recipes import GRIDS, LOGITS, RECIPES
+from labkd.shipped import pretrained
 from labkd.soft_targets import distillation_loss
 from labkd.vit import VisionTransformer
 
@@ -231,9 +224,9 @@ def attention_loss(student_maps, teacher_maps):
 #   \frac{x_k - x_j}{\lVert x_k - x_j \rVert} \Bigr\rangle .
 # $$
 #
-# The student's distances and angles shall be the teacher's. Differences are
-# measured by Huber's loss, a square that becomes a straight line beyond 1, and
-# weighed by 25 and 50 as in the authors' code. There are $N^3$ angles, so
+# The student's distances and angles are to equal the teacher's. Differences
+# are measured by Huber's loss, a square that becomes a straight line beyond 1,
+# and weighed by 25 and 50 as in the authors' code. There are $N^3$ angles, so
 # memory grows with the cube of the batch.
 
 
@@ -273,11 +266,10 @@ assert_close(relational_loss(x, y), features.relational_loss(x, y))
 # ## A trap: two equal images
 #
 # A distance is a square root, and the slope of a square root at 0 is infinite.
-# An image has distance 0 to itself, and so have two images with equal
-# embeddings, which a batch of small or augmented images can well have.
-# Infinity times zero is not a number, NaN, and one such gradient ruins all
-# weights. PyTorch's norm takes the slope 0 there; a square root written by
-# hand does not.
+# Every image has distance 0 to itself, and so have two images with the same
+# embedding. Infinity times zero is not a number, NaN, and one such gradient
+# ruins all weights. PyTorch's norm takes the slope 0 there; a square root
+# written by hand does not.
 
 
 # %%
@@ -299,13 +291,13 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## Another trap: cached features
 #
-# Logits can be kept and used again for the mirrored image: mirrored or not, a
-# truck is a truck, and here the teacher's ten probabilities barely change.
-# Feature maps cannot. Unmirrored, they are those of another image. Mirroring
-# the *maps* does not give those of the mirrored image either, for the filters
-# themselves are not symmetric. The table asks the teacher about 24 test images
-# and their mirror images. So keep features for every view that is shown, or
-# let the teacher run along.
+# Mirror an image, and here the teacher's ten probabilities barely change: a
+# truck stays a truck. Its feature maps do change, so those kept of the image
+# will not do for its mirror image. Mirroring the *maps* does not give those of
+# the mirrored image either, for the filters themselves are not symmetric. The
+# table has the cosine of what was kept with what the teacher computes for the
+# mirrored image, the mean of 24 test images. So keep features for every view
+# that is shown, or let the teacher run along.
 
 # %% tags=["hide-input"]
 sheet = torch.from_numpy(plt.imread(pictures.FOLDER / "thumbnails.png"))

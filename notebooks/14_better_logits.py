@@ -60,8 +60,8 @@ def recorded_logits(recipe):
 # ## The divergence in two parts
 #
 # A teacher says $(0.7, 0.2, 0.1)$ for truck, car and frog, and the image is a
-# truck. It has said two things. It is sure of the right class by $0.7$ against
-# $0.3$. And *if* it were a wrong one, then car by $\tfrac23$ and frog by
+# truck. That is two statements in one. The right class gets $0.7$ against
+# $0.3$. And *if* it were a wrong one, then car with $\tfrac23$ and frog with
 # $\tfrac13$. Zhao et al. ([2022](../docs/references.md#zhao2022)) split the
 # divergence in this way. With $y$ the right class,
 #

@@ -103,7 +103,7 @@ teacher = teacher.eval()
 #
 # The table has the pair of [chapter 6](06_from_cnn_to_vit.ipynb) and DeiT's
 # on ImageNet: DeiT-S with 4.6 billion multiply-adds and its teacher
-# RegNetY-16GF with 16.0 billion (Liu et al.
+# RegNetY-16GF with 16 billion (Liu et al.
 # [2021](../docs/references.md#liu2021), table 1). Asked once, the teacher
 # costs what it costs in *one* run. The saving begins with the second student:
 # another seed, another learning rate, another method.
