@@ -97,7 +97,7 @@ def show(*names):
 # labels no difference was found, since label and teacher mostly pull the same
 # way. Where labels mislead, all three cost accuracy.
 
-# %% fig_alt="Difference in test accuracy, wrong minus right, for each mistake in both classrooms, the most harmful on top: three cost nearly everything, several cost five to twenty points, most lie near zero." tags=["hide-input"]
+# %% fig_alt="Difference in test accuracy, wrong minus right, for each mistake in both classrooms, the most harmful on top: four cost most of what the student knows, several cost five to twenty points, most lie near zero." tags=["hide-input"]
 wrong = damage.by_damage(record)
 figure, axes = plt.subplots(figsize=(4.6, 6.4))
 colours = {"few": figures.STUDENT, "doubtful": figures.CORRECT}
