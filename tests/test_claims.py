@@ -1122,8 +1122,8 @@ def test_chapter_10_says_what_its_runs_are():
         "a narrow ResNet-18"
     ) in prose
     assert (
-        "a ResNet-18 an eighth as wide as usual, on 3,000 images for eight "
-        "epochs"
+        "a ResNet-18 an eighth as wide as usual, with 176,258 parameters, on "
+        "3,000 images for eight epochs"
     ) in prose
     for name in (ALONE, *(row[0] for row in COHORTS_OF_CHAPTER_10.values())):
         shown = verdicts.runs_of(SHIPPED, name, "laptop")
@@ -1134,15 +1134,14 @@ def test_chapter_10_says_what_its_runs_are():
             assert (config["architecture"], config["width"]) == ("resnet18", 8)
             assert run["source"] == "original"
             assert len(config["learning_rates"]) == 3
-    size = tables["alone"]["parameters trained"].replace(",", "")
+    assert "an eighth as wide as usual, with 176,258 parameters" in prose
+    alone = records.read(ALONE, "laptop", seed=0)["parameters"]
+    assert alone == 176_258
     for arm, (name, students, weight) in COHORTS_OF_CHAPTER_10.items():
-        config = config_6(name)
-        assert (config["cohort"], config["teacher_weight"]) == (
-            students,
-            weight,
-        )
-        trained = tables[arm]["parameters trained"].replace(",", "")
-        assert int(trained) == students * int(size)
+        run = records.read(name, "laptop", seed=0)
+        assert run["parameters"] == students * alone
+        assert run["config"]["teacher_weight"] == weight
+        assert int(tables[arm]["students"]) == students
 
 
 def test_chapter_10_no_evidence_of_instability():
