@@ -808,7 +808,7 @@ def test_chapter_8_one_teacher_of_four_passes_the_rule():
     behind = tables["CIFAR-10, labml's"]
     ahead = tables["Fashion, 40 epochs"]
     percents = [
-        [float(row[key].rstrip("%")) for key in row if key != "rule"]
+        [float(row[key].rstrip("%")) for key in row if key != "tested"]
         for row in (behind, ahead)
     ]
     assert percents[0][0] < percents[0][1]
@@ -877,10 +877,10 @@ def test_chapter_8_threes_that_were_never_shown():
     ) in prose
     as_it_is, raised = (
         [
-            int(tables[lesson][column])
+            int(tables[lesson][column].split(" ± ")[0])
             for lesson in ("labels", "soft, T = 1", "soft, T = 8")
         ]
-        for column in ("threes found, %", "bias raised, %")
+        for column in ("as it is", "bias raised")
     )
     assert as_it_is[0] == raised[0] == 0
     assert as_it_is[1] < 50 < as_it_is[2]
@@ -950,7 +950,8 @@ def test_chapter_9_its_teachers_on_digits_pass_the_rule():
         assert worst > float(labels["best"])
         assert worst > float(labels["validation, %"]) + 1
     right = [
-        float(digits[f"teacher, {kind}"]["test, %"]) for kind in ("ViT", "CNN")
+        float(digits[f"teacher, {kind}"]["test, ± deviation"].split()[0])
+        for kind in ("ViT", "CNN")
     ]
     assert right[0] > right[1]
 
@@ -1013,10 +1014,18 @@ def test_chapter_9_what_its_records_test_and_what_not():
     assert 0 < teacher - statistics.mean(students) < 1
     assert teacher < max(students)
     assert (
-        "The ViT, with patches of 8 by 8 pixels, has seen all 45,000 "
-        "training images. The CNN, a ResNet-50 as narrow as the student, has "
-        "seen the student's 10,000 alone."
+        "The ViT, with patches of 8 by 8 pixels and 558,474 parameters, has "
+        "seen all 45,000 training images. The CNN, a ResNet-50 as narrow as "
+        "the student (375,762), has seen the student's 10,000 alone."
     ) in prose
+    assert "an eighth as wide as usual (176,402 parameters)" in prose
+    for name, parameters in (
+        ("teacher-vit-cifar10", 558_474),
+        ("teacher-resnet50-cifar10", 375_762),
+        (labels, 176_402),
+    ):
+        run = records.read(name, "laptop", seed=0)
+        assert run["parameters"] == parameters
     config = config_6("teacher-vit-cifar10")
     assert (config["patch_size"], config["training_images"]) == (8, 0)
     for name in ("teacher-resnet50-cifar10", labels):
@@ -1113,8 +1122,8 @@ def test_chapter_10_says_what_its_runs_are():
         "a narrow ResNet-18"
     ) in prose
     assert (
-        "a ResNet-18 an eighth as wide as usual, on 3,000 images for eight "
-        "epochs"
+        "a ResNet-18 an eighth as wide as usual, with 176,258 parameters, on "
+        "3,000 images for eight epochs"
     ) in prose
     for name in (ALONE, *(row[0] for row in COHORTS_OF_CHAPTER_10.values())):
         shown = verdicts.runs_of(SHIPPED, name, "laptop")
@@ -1125,15 +1134,14 @@ def test_chapter_10_says_what_its_runs_are():
             assert (config["architecture"], config["width"]) == ("resnet18", 8)
             assert run["source"] == "original"
             assert len(config["learning_rates"]) == 3
-    size = tables["alone"]["parameters trained"].replace(",", "")
+    assert "an eighth as wide as usual, with 176,258 parameters" in prose
+    alone = records.read(ALONE, "laptop", seed=0)["parameters"]
+    assert alone == 176_258
     for arm, (name, students, weight) in COHORTS_OF_CHAPTER_10.items():
-        config = config_6(name)
-        assert (config["cohort"], config["teacher_weight"]) == (
-            students,
-            weight,
-        )
-        trained = tables[arm]["parameters trained"].replace(",", "")
-        assert int(trained) == students * int(size)
+        run = records.read(name, "laptop", seed=0)
+        assert run["parameters"] == students * alone
+        assert run["config"]["teacher_weight"] == weight
+        assert int(tables[arm]["students"]) == students
 
 
 def test_chapter_10_no_evidence_of_instability():
