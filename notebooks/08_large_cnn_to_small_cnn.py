@@ -23,8 +23,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -199,7 +199,7 @@ pd.DataFrame(rows).T
 # 80 for its small network alone and 82 with a teacher of 85, in one run, with
 # the test images as validation.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of soft labels minus labels in points of test accuracy. CIFAR-10 with ResNets lies right of zero. The three others are marked as not tested: labml's pair far left, Fashion-MNIST with ten epochs left, with forty epochs slightly right."
+# %% fig_alt="A forest plot of soft labels minus labels in points of test accuracy. CIFAR-10 with ResNets lies right of zero. The three others are marked as not tested: labml's pair far left, Fashion-MNIST with ten epochs left, with forty epochs slightly right." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5, 4))
 shown = {name.replace(", ", "\n"): gain for name, gain in gains.items()}
 figures.draw_differences(axes, shown)
@@ -386,7 +386,7 @@ pd.DataFrame(rows).T.fillna("")
 # on unlabelled images without the control credits the softness with what the
 # images did.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of five paired differences on the digits. Soft labels over labels with fifty images, soft labels for 600 images over fifty, and decisions for 600 over soft labels for fifty lie right of zero. Soft labels and decisions on 600 images, and soft labels and all 600 labels, differ by about nothing."
+# %% fig_alt="A forest plot of five paired differences on the digits. Soft labels over labels with fifty images, soft labels for 600 images over fifty, and decisions for 600 over soft labels for fifty lie right of zero. Soft labels and decisions on 600 images, and soft labels and all 600 labels, differ by about nothing." tags=["hide-input"]
 compared = [
     ("soft, 50", "labels, 50"),
     ("soft, 600", "soft, 50"),
@@ -424,7 +424,7 @@ pd.DataFrame(
 # the teacher says so. The bars have what ours gives to *three* at $T = 8$, on
 # images of other digits.
 
-# %% tags=["hide-input"] fig_alt="Bars for the nine digits but 3: the mean probability of class 3 that the teacher gives to each at temperature 8. They differ clearly from digit to digit."
+# %% fig_alt="Bars for the nine digits but 3: the mean probability of class 3 that the teacher gives to each at temperature 8. They differ clearly from digit to digit." tags=["hide-input"]
 answers = F.softmax(logits / 8, dim=1)[:, 3]
 digits = [digit for digit in range(10) if digit != 3]
 given = [answers[labels[ours] == digit].mean().item() for digit in digits]

@@ -26,8 +26,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -328,7 +328,7 @@ pd.DataFrame(rows).T
 # did their teachers on the test images. With three teachers of each kind that
 # says nothing about transformers in general.
 
-# %% tags=["hide-input"] fig_alt="A forest plot in points of test accuracy on the digits. The students of the ViT and of the CNN are far ahead of the students on labels; the ViT's students are a little ahead of the CNN's."
+# %% fig_alt="A forest plot in points of test accuracy on the digits. The students of the ViT and of the CNN are far ahead of the students on labels; the ViT's students are a little ahead of the CNN's." tags=["hide-input"]
 gains = {
     "ViT's student\n− labels": ("student of the ViT", "student, labels"),
     "CNN's student\n− labels": ("student of the CNN", "student, labels"),
@@ -397,7 +397,7 @@ assert abs(kappa - inference.cohen_kappa(one == 1, two == 1, 2)) < 1e-6
 # they share with the teacher that they never met: the hard images are hard
 # for everyone.
 
-# %% tags=["hide-input"] fig_alt="Two paired differences of error consistency on the digits. With the ViT its own student is clearly more consistent than the CNN's. With the CNN the interval contains zero."
+# %% fig_alt="Two paired differences of error consistency on the digits. With the ViT its own student is clearly more consistent than the CNN's. With the CNN the interval contains zero." tags=["hide-input"]
 images, labels = test
 decided = {
     name: [classes_of(network, images) for network in group]
@@ -495,7 +495,7 @@ pd.DataFrame(rows).T.fillna("")
 # far more than the ViT's student does. The other way round the picture shows
 # the same. But of a teacher this weak that is no evidence about transformers.
 
-# %% tags=["hide-input"] fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is far more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's."
+# %% fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is far more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's." tags=["hide-input"]
 labels = torch.arange(10).repeat_interleave(1000)  # 1,000 images a class
 decided = {}
 for name, recipe in recipes.items():

@@ -31,8 +31,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -350,7 +350,7 @@ pd.DataFrame(rows).T
 # cannot put everything on one class, so that its answers keep more entropy.
 # Alone, this network is surer than it is right; doubt helps it here.
 
-# %% tags=["hide-input"] fig_alt="Two forest plots for four forms of mutual learning against the student alone, on Fashion-MNIST. Above, accuracy: heavy is worse, the intervals of the others contain zero. Below, calibration error: DML, three and DML_e are lower."
+# %% fig_alt="Two forest plots for four forms of mutual learning against the student alone, on Fashion-MNIST. Above, accuracy: heavy is worse, the intervals of the others contain zero. Below, calibration error: DML, three and DML_e are lower." tags=["hide-input"]
 figure, panels = plt.subplots(2, 1, figsize=(5, 7))
 for axes, score in zip(panels, ("accuracy", "ece"), strict=True):
     table = 100 * runs.pivot(index="seed", columns="recipe", values=score)

@@ -30,8 +30,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[lab] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import math
 from contextlib import contextmanager
@@ -44,10 +44,17 @@ import torch.nn.functional as F
 from torch import nn
 from torch.testing import assert_close
 
-from labkd import data, features, figures, pictures, records, verdicts
+from labkd import (
+    data,
+    features,
+    figures,
+    pictures,
+    pretrained,
+    records,
+    verdicts,
+)
 from labkd.inference import paired_difference
 from labkd.lab.recipes import GRIDS, LOGITS, RECIPES
-from labkd.pretrained import pretrained
 from labkd.soft_targets import distillation_loss
 from labkd.vit import VisionTransformer
 
@@ -536,7 +543,7 @@ pd.DataFrame(rows).T.fillna("")
 # not have been seen. Why relations? Fifty images make 1,225 pairs, which says
 # more than fifty answers; that is a guess, and not tested.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, that of hints very wide. Relations lie right of zero, and their interval excludes it."
+# %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, that of hints very wide. Relations lie right of zero, and their interval excludes it." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
 
 # %% [markdown]

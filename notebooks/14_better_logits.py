@@ -28,8 +28,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -477,7 +477,7 @@ pd.DataFrame(rows).T[order].fillna("")
 # settings, are behind. What the first two gain, a good temperature and weight
 # gained as well.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of six paired differences. Decoupled and standardised losses lie about five points right of zero over untuned soft labels, and about at zero over tuned ones. Correlations lie slightly right of zero over untuned soft labels, their interval containing it, and left of zero over tuned ones."
+# %% fig_alt="A forest plot of six paired differences. Decoupled and standardised losses lie about five points right of zero over untuned soft labels, and about at zero over tuned ones. Correlations lie slightly right of zero over untuned soft labels, their interval containing it, and left of zero over tuned ones." tags=["hide-input"]
 differences = {}
 for method in ("decoupled", "standardised", "correlations"):
     for rival in ("soft, untuned", "soft, tuned"):

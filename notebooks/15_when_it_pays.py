@@ -28,8 +28,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -141,7 +141,7 @@ for n, by_hand in ((5, 0.82), (40, 0.36), (1000, 0.02)):
     best = weights[expected_distance(n, weights).argmin()]
     assert abs(best - by_hand) < 0.005
 
-# %% tags=["hide-input"] fig_alt="Expected squared distance from the truth against the number of photographs, both axes logarithmic. Labels alone fall along a straight line. With weight 0.9 the curve starts lower, flattens, and crosses it at 27 photographs. With the best weight the curve lies below both everywhere."
+# %% fig_alt="Expected squared distance from the truth against the number of photographs, both axes logarithmic. Labels alone fall along a straight line. With weight 0.9 the curve starts lower, flattens, and crosses it at 27 photographs. With the best weight the curve lies below both everywhere." tags=["hide-input"]
 n = torch.logspace(0, 3, 100)
 figure, axes = plt.subplots(figsize=(5, 3.2))
 best = V / (V + n * B)
@@ -324,7 +324,7 @@ for n in counts:
 # steps. **Tune the weight before you blame the teacher.**
 
 
-# %% tags=["hide-input"] fig_alt="Gain in points against the number of training images, on a logarithmic axis, with intervals. The good teacher's curve falls from high above zero to close to it. The poor teacher's at weight 0.9 starts above zero, crosses it at 60 images and ends far below. With a chosen weight it starts above zero, is lower at 60 and zero from 200 on."
+# %% fig_alt="Gain in points against the number of training images, on a logarithmic axis, with intervals. The good teacher's curve falls from high above zero to close to it. The poor teacher's at weight 0.9 starts above zero, crosses it at 60 images and ends far below. With a chosen weight it starts above zero, is lower at 60 and zero from 200 on." tags=["hide-input"]
 def draw_gains(axes, gains, name, colour):
     axes.errorbar(
         list(gains),
@@ -405,7 +405,7 @@ def gain_of(soft, scratch):
 by_images = {1000: "vit_1000", 2500: "vit_2500", 10_000: "vit_half_epochs"}
 by_epochs = {5: "vit_quarter_epochs", 10: "vit_half_epochs", 20: "vit"}
 
-# %% tags=["hide-input"] fig_alt="Two panels with the gain in points and 95 % intervals on CIFAR-10. Against training images it is high at a thousand and falls to a fraction of that at ten thousand. Against epochs it is around zero at five and rises at ten and twenty."
+# %% fig_alt="Two panels with the gain in points and 95 % intervals on CIFAR-10. Against training images it is high at a thousand and falls to a fraction of that at ten thousand. Against epochs it is around zero at five and rises at ten and twenty." tags=["hide-input"]
 figure, panels = plt.subplots(2, 1, figsize=(5, 5.6), sharey=True)
 rows, by_seed = {}, {}
 for axes, students, label in (
@@ -455,7 +455,7 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="± 95 % interval")
 # Runs on all 45,000 images, with temperature and weight chosen on validation
 # images, are still being recorded.
 
-# %% tags=["hide-input"] fig_alt="Two panels with the gain in points and 95 % intervals. Against temperature it falls slowly from 1 to 12, where it is around zero. Against the teacher's weight it is nearly constant from 0.3 to 1."
+# %% fig_alt="Two panels with the gain in points and 95 % intervals. Against temperature it falls slowly from 1 to 12, where it is around zero. Against the teacher's weight it is nearly constant from 0.3 to 1." tags=["hide-input"]
 half = "vit_half_epochs"
 turned = {"temperature": {}, "weight": {}}
 for T in (1, 2, 3, 6, 12):

@@ -27,8 +27,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[lab] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import matplotlib.pyplot as plt
 import pandas as pd
@@ -262,7 +262,7 @@ assert_close(kl(top_k(p, 3, even=False), p), -kept.log())
 # renormalised ones are closer while one or two are kept, the even ones when
 # five or more are.
 
-# %% tags=["hide-input"] fig_alt="Divergence of the kept targets from the teacher's, on a logarithmic axis, against the number of probabilities kept of ten. At temperature 4 the curve for the rest spread evenly lies far below the one for renormalised targets throughout. At temperature 1 both fall steeply and cross at about four."
+# %% fig_alt="Divergence of the kept targets from the teacher's, on a logarithmic axis, against the number of probabilities kept of ten. At temperature 4 the curve for the rest spread evenly lies far below the one for renormalised targets throughout. At temperature 1 both fall steeply and cross at about four." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5, 3.8))
 for temperature, colour in ((1, figures.CORRECT), (4, figures.STUDENT)):
     p = F.softmax(v / temperature, dim=1)
@@ -354,7 +354,7 @@ pd.DataFrame(rows).T.fillna("")
 # hard label in two bytes. For these digits such a table would have done;
 # compare with one before you store hundreds of gigabytes.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of three paired differences to all ten probabilities. Three with the rest spread evenly and the first alone have intervals that contain zero. Three renormalised lie left of zero."
+# %% fig_alt="A forest plot of three paired differences to all ten probabilities. Three with the rest spread evenly and the first alone have intervals that contain zero. Three renormalised lie left of zero." tags=["hide-input"]
 over = right.sub(right["all ten"], axis=0).drop(columns="all ten")
 over.columns = [name.replace(", ", ",\n") for name in over]
 figure, axes = plt.subplots(figsize=(5, 3.2))

@@ -92,7 +92,7 @@ def test_the_home_page_says_where_to_begin(site, text):
     chapter = (site / start / "index.html").read_text("utf-8")
     assert f'<a href="{colab}">Open in Colab</a>' in chapter
     assert '<figure aria-label="Teacher and student.' in text
-    cards = re.findall(r'<ul class="cards".*?</ul>', text, re.S)
+    cards = re.findall(r'<ul class="chapters".*?</ul>', text, re.S)
     links = re.findall(r'<a href="([^"]+)"', "".join(cards))
     assert links == [f"{uri.removesuffix('.ipynb')}/" for uri in CHAPTERS]
     assert (site / "snippets" / "cnn_to_vit.py").is_file()
@@ -163,7 +163,7 @@ def test_no_script_is_needed(browser, address):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(address)
-    for seen in (".picture svg", ".cards svg", ".gains .interval"):
+    for seen in (".picture svg", ".chapters svg", ".gains .interval"):
         assert page.locator(seen).first.is_visible()
     page.get_by_text("Start with chapter 1").click()
     page.wait_for_url("**/01_hard_and_soft_labels/")

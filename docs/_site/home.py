@@ -8,7 +8,7 @@ from labkd.pictures import picture
 PICTURE = "<!-- picture -->"
 CARDS = "<!-- chapters -->"
 # Who searches finds the chapters themselves.
-LIST = '<ul class="cards" data-search-exclude markdown="1">'
+LIST = '<ul class="chapters" data-search-exclude markdown="1">'
 # A thumbnail a chapter, by its name; in the colours of the page.
 THUMBNAILS = Path(__file__).with_name("cards")
 QUESTION = re.compile(r"\*\*Question\.\*\*\s+(.+?)\n\s*\n", re.S)

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 import cells
 import checks
 import claims
+import drawing_block
 import formulas
 import headline
 import home
@@ -24,6 +25,7 @@ import library_table
 import policy
 import records_table
 import scale_table
+import soft_labels
 import sweeps_table
 import usage
 import yaml
@@ -31,6 +33,9 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
+
+from labkd import pictures
+from labkd.lab import drawing
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -48,6 +53,16 @@ WRITTEN = {
     records_table.MADE: records_table.made,
     records_table.METHODS: records_table.by_method,
 }
+# What a reader can touch, and the marker of its place: on any page.
+TOUCHED = {
+    soft_labels.MARKER: soft_labels.block,
+    drawing_block.MARKER: drawing_block.block,
+}
+# Files that it needs beside the style sheet and the script.
+TOUCHED_FILES = {
+    "assets/thumbnails.png": pictures.FOLDER / "thumbnails.png",
+    drawing_block.ASSET: drawing.weights_in(),
+}
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
 TO_DOCS = "](../docs/"
@@ -62,6 +77,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED = re.compile(r'<details(?: markdown="1")?>')
 SOLUTION = '<details class="solution" markdown="1">'
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
+MARKED = re.compile(r'<span class="c1">(?=# (wrong|right)</span>)')
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Versions of what made the page: nobody's business, on every page.
 GENERATOR = re.compile(r'<meta name="generator"[^>]*>')
@@ -133,6 +149,8 @@ def on_files(files, config):
     runs = records_table.csv(RESULTS)
     uri = f"results/{records_table.CSV}"
     files.append(File.generated(config, uri, content=runs))
+    for uri, path in TOUCHED_FILES.items():
+        files.append(_beside(config, uri, str(path)))
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
@@ -189,6 +207,9 @@ def on_page_markdown(markdown, page, config, files):
 
 
 def on_page_content(html, page, config, files):
+    for marker, block in TOUCHED.items():
+        if marker in html:
+            html = html.replace(marker, block())
     # Who searches is not to be told the solution of an exercise, nor to be
     # led to one of many lists of references.
     unsought = UNSOUGHT
@@ -199,6 +220,8 @@ def on_page_content(html, page, config, files):
         html = PRIVATE.sub(r"\1 data-search-exclude", html)
     for tag in unsought:
         html = html.replace(tag, tag.replace(">", " data-search-exclude>"))
+    # On a card a comment says which lines are wrong and which are right.
+    html = MARKED.sub(r'<span class="c1 \1">', html)
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
     _refuse(
