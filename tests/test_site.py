@@ -425,7 +425,7 @@ def test_search_has_one_clean_entry_for_each_section(sound_site):
     assert "sixteen" not in everything and "bold" not in everything
     # Nor is the solution of an exercise for those who search.
     assert "the-end-of-c" in everything and "a->b" not in everything
-    assert entries[page]["title"].count("T") == 1
+    assert entries[page + "#the-end-of-c"]["title"].count("C") == 1
     assert "cdot" not in everything and "Copy with" not in everything
     function = entries["labkd/one/#square"]["text"]
     assert "def square" not in function and "Twice the same" in function

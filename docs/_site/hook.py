@@ -77,7 +77,6 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED = re.compile(r'<details(?: markdown="1")?>')
 SOLUTION = '<details class="solution" markdown="1">'
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
-QUESTION = re.compile(r"\*\*Question\.\*\* (.*?)\n>\s*\n", re.S)
 MARKED = re.compile(r'<span class="c1">(?=# (wrong|right)</span>)')
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Versions of what made the page: nobody's business, on every page.
@@ -362,12 +361,8 @@ def _refuse(problems) -> None:
 
 def _about(notebook: dict) -> dict[str, str]:
     """A chapter's title is its heading; its question tells what it is on."""
-    first = "".join(notebook["cells"][0]["source"])
-    heading, _, text = first.partition("\n")
-    asked = QUESTION.search(text)
-    prose = asked[1].replace("\n>", " ") if asked else text.strip()
-    title = heading.removeprefix("# ")
-    return {"title": title, "description": _plain(prose.partition("\n\n")[0])}
+    about = _plain(home.question(notebook))
+    return {"title": home.title(notebook), "description": about}
 
 
 def _plain(prose: str) -> str:
