@@ -187,6 +187,7 @@ class OneWeight:
     * `example`: settings to show it by: temperature and $\alpha$
     * `without_labels`: in place of $u$ when the labels have no weight; else
       nothing
+    * `weight`: its name for $\alpha$
     """
 
     library: str
@@ -194,6 +195,7 @@ class OneWeight:
     unit: Callable[[float, int], float]
     example: tuple[float, float]
     without_labels: float | None = None
+    weight: str = "alpha"
 
     def ours(
         self, temperature: float, alpha: float, num_classes: int
@@ -257,6 +259,15 @@ PYTORCH = TwoWeights(
 MDISTILLER = TwoWeights(
     "mdistiller", "KD_WEIGHT", "CE_WEIGHT", _squared, (4.0, 0.9, 0.1)
 )
+# Weights of one each unless told otherwise, which is not a mean: twice ours.
+# With only `task_loss_weight` given, the other is what is left to one.
+TIMM = TwoWeights(
+    "timm",
+    "distill_loss_weight",
+    "task_loss_weight",
+    _squared,
+    (4.0, 1.0, 1.0),
+)
 STANDARDISED = TwoWeights(
     "logit standardization",
     "KD_WEIGHT",
@@ -269,6 +280,18 @@ KERAS = OneWeight("Keras' example", True, _squared, (10.0, 0.1))
 # As it stood before its issues 869 and 870.
 KERAS_BEFORE = OneWeight(
     "Keras' example, first version", True, _nothing, (10.0, 0.1)
+)
+# A part of Keras itself, and not the example.
+KERAS_DISTILLER = OneWeight(
+    "Keras' Distiller",
+    True,
+    _squared,
+    (3.0, 0.5),
+    weight="student_loss_weight",
+)
+# Of labels until the guide was rewritten, of the teacher since.
+HUGGING_FACE = OneWeight(
+    "Hugging Face's guide", False, _squared, (5.0, 0.5), weight="lambda_param"
 )
 TORCHDISTILL = OneWeight(
     "torchdistill", True, _squared, (4.0, 0.5), without_labels=1.0
@@ -332,13 +355,19 @@ class SumForProduct:
 
 SUM_FOR_PRODUCT = SumForProduct()
 ALL = (
-    *(LABML, PYTORCH, MDISTILLER, STANDARDISED, KERAS, KERAS_BEFORE),
-    *(
-        TORCHDISTILL,
-        LIGHTNING,
-        DEIT,
-        HAITONGLI,
-        ATTENTION_TRANSFER,
-        SUM_FOR_PRODUCT,
-    ),
+    LABML,
+    PYTORCH,
+    MDISTILLER,
+    TIMM,
+    STANDARDISED,
+    KERAS,
+    KERAS_BEFORE,
+    KERAS_DISTILLER,
+    HUGGING_FACE,
+    TORCHDISTILL,
+    LIGHTNING,
+    DEIT,
+    HAITONGLI,
+    ATTENTION_TRANSFER,
+    SUM_FOR_PRODUCT,
 )

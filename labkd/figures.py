@@ -5,21 +5,21 @@ The drawings that chapters share: a distribution over classes with the
 correct one highlighted, hard and soft labels side by side, a table of
 classes as a heat map, a reliability diagram, the curves of some runs and
 their paired differences. Each draws into axes that it is given and returns
-nothing, so that a chapter decides on layout and titles. One more is HTML: a
-distribution that a reader heats and cools.
+nothing, so that a chapter decides on layout and titles.
 """
 
-import json
 from collections.abc import Sequence
-from html import escape
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
-from matplotlib.axes import Axes
 
 from labkd.calibration import Reliability
+from labkd.extras import needs_extra
 from labkd.inference import paired_difference
+
+with needs_extra("course"):
+    import matplotlib.pyplot as plt
+    import pandas as pd
+    from matplotlib.axes import Axes
 
 # One hue a role: the correct class, the student, everything else. Told
 # apart in grey and by readers who do not see red and green as two colours.
@@ -224,31 +224,3 @@ class Html(str):
 
     def _repr_html_(self) -> str:
         return str(self)
-
-
-def temperature_slider(
-    logits: Sequence[float], class_names: Sequence[str], correct: int
-) -> Html:
-    r"""
-    One image's logits as an element that the site makes a slider of.
-
-    A script of the site's theme draws the softmax of the logits at the
-    temperature that the reader sets. Without it, in Jupyter too, the element
-    stays hidden, so a chapter puts a figure beside it.
-
-    * `logits`: shape (classes,), finite
-    * `class_names`: as many
-    * `correct`: the index of the correct class
-
-    Returns HTML without script or style. Raises `ValueError` when the
-    numbers of logits and names differ or `correct` is not one of them.
-    """
-    values = np.asarray(logits, dtype=float).tolist()
-    if len(values) != len(class_names) or correct not in range(len(values)):
-        raise ValueError(
-            f"{len(values)} logits, {len(class_names)} names and the correct "
-            f"class {correct} do not fit"
-        )
-    kept = {"logits": values, "classes": list(class_names), "correct": correct}
-    data = escape(json.dumps(kept))
-    return Html(f'<div data-temperature="{data}" hidden></div>')

@@ -16,7 +16,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+
+from labkd.extras import needs_extra
+
+with needs_extra("course"):
+    from scipy import stats
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,15 @@ teacher that there is.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torchvision.models import (
-    VisionTransformer,
-    ViT_B_16_Weights,
-    vit_b_16,
-)
+
+from labkd.extras import needs_extra
+
+with needs_extra("course"):
+    from torchvision.models import (
+        VisionTransformer,
+        ViT_B_16_Weights,
+        vit_b_16,
+    )
 
 
 class LinearProbe(nn.Module):

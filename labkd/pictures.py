@@ -27,6 +27,7 @@ NAMES = (
     "two_stems",
     "crop_and_label",
     "one_loss_two_labels",
+    "features_and_relations",
 )
 # A window of 32 x 32 pixels on the file of thumbnails.
 THUMBNAIL = re.compile(

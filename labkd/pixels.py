@@ -25,7 +25,11 @@ class Normalise:
 
     @classmethod
     def of(cls, images: Tensor) -> "Normalise":
-        r"""The statistics of uint8 images, (count, channels, h, w)."""
+        r"""
+        The statistics of uint8 images, (count, channels, h, w).
+
+        A deviation is at least one step of a byte, 1 / 255.
+        """
         # In integers, exactly: a float32 sum over the millions of pixels of
         # a training set depends on its order, and so on the machine.
         levels = torch.arange(256, dtype=torch.float64) / 255
@@ -39,7 +43,10 @@ class Normalise:
         ).double()  # (channels, 256)
         share = counts / counts.sum(1, keepdim=True)
         mean = share @ levels
-        deviation = (share @ levels.square() - mean.square()).sqrt()
+        variance = share @ levels.square() - mean.square()
+        # A channel that is the same everywhere has none to divide by: at
+        # least one step of a byte, so that it becomes zero.
+        deviation = variance.clamp(min=1 / 255**2).sqrt()
         return cls(
             mean.float().to(images.device), deviation.float().to(images.device)
         )

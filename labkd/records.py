@@ -11,11 +11,14 @@ images; beside the first seed's, its logits too, in half precision. A grid,
 from, on the validation images alone.
 """
 
+import math
 from pathlib import Path
 
-import pandas as pd
-
+from labkd.extras import needs_extra
 from labkd.files import read_json, reading
+
+with needs_extra("course"):
+    import pandas as pd
 
 RESULTS = Path(__file__).with_name("results")
 FIELDS = (
@@ -66,7 +69,12 @@ def read(recipe: str, size: str, seed: int, results: Path = RESULTS) -> dict:
 
 def read_all(results: Path = RESULTS) -> list[dict]:
     r"""Every record that is not superseded, by recipe, size and seed."""
-    found = [_record_in(path) for path in Path(results).glob("*/*-seed*.json")]
+    # Trials have no score on test images, and are no records.
+    found = [
+        _record_in(path)
+        for path in Path(results).glob("*/*-seed*.json")
+        if not path.name.endswith(".trial.json")
+    ]
     current = [record for record in found if not record.get("superseded")]
     return sorted(current, key=lambda r: (r["recipe"], r["size"], r["seed"]))
 
@@ -205,6 +213,16 @@ def check(record: dict) -> None:
         for key, value in values.items():
             if not isinstance(value, kind) or isinstance(value, bool):
                 raise ValueError(f"{key} is {value!r}")
+    # An escape would change what the terminal shows of it.
+    for key in ("recipe", "size", "source"):
+        if not record[key].isprintable():
+            raise ValueError(f"{key} is {record[key]!r}")
+    if not record["config"]:
+        raise ValueError("config is empty")
+    for key, value in scores.items():
+        most = math.inf if key == "test nll" else 2 if "brier" in key else 1
+        if not 0 <= value <= most or math.isinf(value):
+            raise ValueError(f"{key} is {value!r}")
 
 
 def table(records: list[dict]) -> str:

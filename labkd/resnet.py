@@ -158,7 +158,7 @@ class ResNet(nn.Module):
             inputs = planes * block.expansion
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(inputs, num_classes)
-        _initialise(self)
+        _initialise_residual(self)
 
     def forward(self, images: Tensor) -> Tensor:
         r"""
@@ -212,7 +212,7 @@ class _Shortcut(nn.Conv2d):
         return F.conv2d(hidden[:, :, ::rows, ::columns], self.weight)
 
 
-def _initialise(network: nn.Module) -> None:
+def _initialise_residual(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(

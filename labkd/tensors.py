@@ -11,11 +11,14 @@ import zlib
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 
+from labkd.extras import needs_extra
 from labkd.files import reading, whole
+
+with needs_extra("course"):
+    from safetensors import safe_open
+    from safetensors.torch import save as to_bytes
 
 
 def write(

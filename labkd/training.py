@@ -30,8 +30,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from labkd.data import ImageSet
 from labkd.pixels import mix
-from labkd.sources import ImageSet
 from labkd.views import Bank
 
 # More than so many times the first step's loss is no training any more.

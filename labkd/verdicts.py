@@ -154,6 +154,33 @@ def pairs_of(
     return [(mine[seed], yours[seed]) for seed in sorted(mine.keys() & yours)]
 
 
+def gains(
+    found: list[dict], names: dict[str, str], theirs: str, size: str
+) -> dict[str, list[float]]:
+    r"""
+    How far several recipes are ahead of one, as `draw_differences` takes it.
+
+    * `found`: records
+    * `names`: recipes by the names that a reader sees
+    * `theirs`: the recipe that all are compared with
+    * `size`: of all of them
+
+    Returns, by those names, a number for each seed that both have: points of
+    test accuracy, ours minus theirs. A recipe without two such seeds, or
+    whose comparison is not tested, is left out.
+    """
+    ahead = {}
+    for name, ours in names.items():
+        pairs = pairs_of(found, ours, theirs, size)
+        if len(pairs) < 2 or weakness(found, (ours, theirs), size):
+            continue
+        ahead[name] = [
+            100 * (mine["test"]["accuracy"] - yours["test"]["accuracy"])
+            for mine, yours in pairs
+        ]
+    return ahead
+
+
 def asked_by(runs: list[dict]) -> set[tuple]:
     r"""Recipe, size and seed of every teacher that some runs asked."""
     asked = [run["teacher"] for run in runs if run.get("teacher")]

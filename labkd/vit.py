@@ -87,7 +87,7 @@ class VisionTransformer(nn.Module):
         )
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self.head = nn.Linear(width, num_classes)
-        _initialise(self.class_token, self.positions)
+        _initialise_tokens(self.class_token, self.positions)
         # The second token comes last, so that everything else starts from
         # the same values with it and without it. It needs no position of its
         # own: the sum of two learned vectors is one learned vector.
@@ -95,7 +95,7 @@ class VisionTransformer(nn.Module):
         if distillation_token:
             self.distillation_token = nn.Parameter(torch.zeros(1, 1, width))
             self.distillation_head = nn.Linear(width, num_classes)
-            _initialise(self.distillation_token)
+            _initialise_tokens(self.distillation_token)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
         r"""
@@ -251,7 +251,7 @@ def _check_sizes(
         raise ValueError(f"drop_path must lie in 0 .. 1, got {drop_path}")
 
 
-def _initialise(*tokens: nn.Parameter) -> None:
+def _initialise_tokens(*tokens: nn.Parameter) -> None:
     # Truncated normal of deviation 0.02, as DeiT's tokens. DeiT draws its
     # weights so too; a deviation that does not grow as the width shrinks is
     # too small for a narrow model. PyTorch's own initial values do.

@@ -1,20 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 1 · Hard and soft labels
-#     description: What a one-hot label leaves out, what a teacher's
-#       probabilities add, and a control that shows which part of them teaches.
-# ---
-
 # %% [markdown]
 # # 1 · Hard and soft labels
 #
@@ -42,8 +25,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import json
 import statistics
@@ -336,6 +319,13 @@ medians.round(2)
 pictures.picture("one_loss_two_labels")
 
 # %% [markdown]
+# On the web page you can turn the temperature for 24 photographs. Beside the
+# teacher stand two students of [chapter 6](06_from_cnn_to_vit.ipynb), one
+# taught by the labels and one by the teacher as well.
+#
+# <!-- widget: soft labels -->
+
+# %% [markdown]
 # ## A large network and a small one
 #
 # Now we test it, on scikit-learn's handwritten digits
@@ -476,6 +466,12 @@ for name, network in networks.items():
     right = f"{percent_right(network, *validation):.0f} %"
     rows[name] = {"parameters": f"{parameters:,}", "validation": right}
 pd.DataFrame(rows).T
+
+# %% [markdown]
+# On the web page three smaller networks, trained like these, answer while you
+# draw. Draw a seven that could be a two.
+#
+# <!-- widget: draw a seven -->
 
 # %% [markdown]
 # ## Does a student learn more?

@@ -1,20 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 2 · Temperature
-#     description: What dividing the logits by T does to a teacher's answer,
-#       from nearly zero to infinity, and which T to choose.
-# ---
-
 # %% [markdown]
 # # 2 · Temperature
 #
@@ -43,8 +26,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 from functools import partial
@@ -178,13 +161,14 @@ figure.suptitle(source, size=11)
 plt.show()
 
 # %% [markdown]
-# On the web page this slider has all temperatures between; the arrow keys
-# move it too. (In Jupyter, change the three temperatures above.) Heat slowly
-# from 1. The other vehicles come up first and the animals much later. Then
-# the animals catch up as well.
-
-# %% tags=["hide-input"]
-figures.temperature_slider(chosen, classes, truck)
+# On the web page you can heat 24 other photographs. (In Jupyter, change the
+# three temperatures above.) Choose the last truck and heat it slowly from 1:
+# for the teacher *automobile* comes up first, then the two other vehicles, and
+# only then the animals, which catch up in the end. Beside the teacher stand
+# two students of [chapter 6](06_from_cnn_to_vit.ipynb); the last row is $e^H$,
+# the number of classes.
+#
+# <!-- widget: soft labels -->
 
 # %% [markdown]
 # ## How fast does it spread?

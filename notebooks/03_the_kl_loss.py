@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 3 · The KL loss
-#     description: The whole loss of distillation, why T squared, why
-#       log_softmax here and softmax there, and four mistakes that raise no
-#       error.
-# ---
-
 # %% [markdown]
 # # 3 · The KL loss
 #
@@ -44,8 +26,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 from functools import partial

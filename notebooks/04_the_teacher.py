@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 4 · The teacher
-#     description: A residual network for small images, built block by block;
-#       what its shortcuts do and do not do, why the stem made for photographs
-#       fails at 32 pixels, and what BatchNorm asks of a teacher.
-# ---
-
 # %% [markdown]
 # # 4 · The teacher
 #
@@ -43,8 +25,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -559,7 +541,7 @@ pd.DataFrame(rows).T
 # training images. The other 5,000 are its validation images; on them its
 # learning rate was chosen from three. (Some comparisons were recorded with a
 # shorter training of it, of seven epochs. They give its accuracy.)
-# [`pretrained`](../labkd/pretrained.py#pretrained) loads it.
+# [`pretrained`](../labkd/shipped.py#pretrained) loads it.
 
 # %% tags=["hide-input"]
 recipe, size = "teacher-resnet18-cifar10", "overnight"
@@ -586,7 +568,7 @@ pd.DataFrame({"teacher": rows})
 # it falls to zero they settle, and most is gained then. So that the last epoch
 # is the best says nothing about whether more epochs would help.
 
-# %% tags=["hide-input"] fig_alt="Two panels over the thirty epochs of the recorded teacher. Above, the loss on training images falls steadily and that on validation images jumps up and down, until both fall in the last ten epochs; below, the share of validation images that it gets right jumps, then rises to about nine in ten."
+# %% fig_alt="Two panels over the thirty epochs of the recorded teacher. Above, the loss on training images falls steadily and that on validation images jumps up and down, until both fall in the last ten epochs; below, the share of validation images that it gets right jumps, then rises to about nine in ten." tags=["hide-input"]
 curves = records.curves(recipe, size)
 figure, (above, below) = plt.subplots(2, 1, figsize=(4.4, 4.4), sharex=True)
 above.plot(

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 5 · A Vision Transformer
-#     description: Patches, tokens, attention and blocks in plain PyTorch, a
-#       small Vision Transformer that learns to read digits, and whether it
-#       finds out which patches are neighbours.
-# ---
-
 # %% [markdown]
 # # 5 · A Vision Transformer
 #
@@ -45,8 +27,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import math
 import statistics
@@ -133,7 +115,7 @@ def scramble(images, order):
 
 order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
 
-# %% tags=["hide-input"] fig_alt="A handwritten three of 8 by 8 pixels under a grid of 4 by 4 numbered patches; beside it the same sixteen patches in another order, in which no digit can be seen; below both, the patches as one row, numbered from 0 to 15."
+# %% fig_alt="A handwritten three of 8 by 8 pixels under a grid of 4 by 4 numbered patches; beside it the same sixteen patches in another order, in which no digit can be seen; below both, the patches as one row, numbered from 0 to 15." tags=["hide-input"]
 digits = load("digits", "train")
 three = digits.images[digits.labels == 3][:1].float()
 row_of_patches = cut(three, 2).view(16, 2, 2).permute(1, 0, 2).reshape(2, 32)
@@ -527,7 +509,7 @@ def cosines(model):
     return vectors @ vectors.T  # (16 places, 16 places)
 
 
-# %% tags=["hide-input"] fig_alt="Cosine of two places' position vectors against the steps between the places, for both kinds of training, a dot for each of five networks and a line through the means. After training on shifted digits neighbours are alike and the line falls below zero from two steps on. After training on the digits as they are it stays near zero up to five steps and rises only at six, the distance of opposite corners."
+# %% fig_alt="Cosine of two places' position vectors against the steps between the places, for both kinds of training, a dot for each of five networks and a line through the means. After training on shifted digits neighbours are alike and the line falls below zero from two steps on. After training on the digits as they are it stays near zero up to five steps and rises only at six, the distance of opposite corners." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.4, 3.2))
 axes.axhline(0, color=figures.OTHER, linewidth=1)
 for kind, colour in zip(

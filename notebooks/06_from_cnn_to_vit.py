@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 6 · From CNN to ViT
-#     description: A ResNet-18 teaches a Vision Transformer on CIFAR-10, two
-#       plain loops to copy, and what it bought in paired runs; sooner, better
-#       and dearer, each measured.
-# ---
-
 # %% [markdown]
 # # 6 · From CNN to ViT
 #
@@ -46,8 +28,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -60,10 +42,9 @@ from torch.utils.data import DataLoader, Subset, TensorDataset
 from torchvision import datasets, transforms
 from torchvision.models import resnet18
 
-from labkd import costs, figures, records, soft_targets
+from labkd import costs, figures, pretrained, records, soft_targets
 from labkd.inference import area_under_curve, crossing, paired_difference
 from labkd.pictures import picture
-from labkd.pretrained import pretrained
 from labkd.vit import VisionTransformer
 
 # %config InlineBackend.figure_format = "retina"
@@ -491,7 +472,7 @@ pd.DataFrame(rows).T
 # teacher. In cross-entropy, where lower is better, soft labels are *worse*
 # all along.
 
-# %% tags=["hide-input"] fig_alt="Two panels over twenty epochs. Above, validation cross-entropy: soft labels stay higher than labels. Below, validation accuracy: both students rise together, soft labels end slightly higher, and the dotted line of the teacher is far above both."
+# %% fig_alt="Two panels over twenty epochs. Above, validation cross-entropy: soft labels stay higher than labels. Below, validation accuracy: both students rise together, soft labels end slightly higher, and the dotted line of the teacher is far above both." tags=["hide-input"]
 figure, panels = plt.subplots(2, 1, figsize=(5, 5.4), sharex=True)
 for recipe, name, colour in (
     (LABELS, "labels", "#212529"),
@@ -567,7 +548,7 @@ pd.DataFrame(rows).T.round(1)
 # gave a part of the gain. Soft labels were ahead of it, but with more weight
 # on the teacher, so softness alone is not measured.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of paired differences in test accuracy. Right of zero: soft labels over labels, soft labels of the 10k teacher over labels, first choice over labels and, nearer to zero, soft labels over first choice. The two teachers differ by about nothing."
+# %% fig_alt="A forest plot of paired differences in test accuracy. Right of zero: soft labels over labels, soft labels of the 10k teacher over labels, first choice over labels and, nearer to zero, soft labels over first choice. The two teachers differ by about nothing." tags=["hide-input"]
 labels, soft = accuracies(LABELS), accuracies(SOFT)
 soft_10k = accuracies("soft-vit_from_resnet18_10k-cifar10")
 first_choice = accuracies("argmax-vit_from_resnet18-cifar10")
@@ -740,5 +721,5 @@ work = pd.Series(work, name="in trainings of the student")
 # - Guo et al. ([2017](../docs/references.md#guo2017)): calibration, and the
 #   temperature fitted after training in section 4.2.
 # - The code: [vit.py](../labkd/vit.py),
-#   [pretrained.py](../labkd/pretrained.py),
+#   [shipped.py](../labkd/shipped.py),
 #   [inference.py](../labkd/inference.py), [costs.py](../labkd/costs.py).

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 7 · The distillation token
-#     description: A teacher's decision as a second label, a token of its own
-#       to learn it, what both are worth on CIFAR-10, and what becomes of a
-#       soft loss whose weight is a thousand times too small.
-# ---
-
 # %% [markdown]
 # # 7 · The distillation token
 #
@@ -51,8 +33,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # in Colab, say
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -353,7 +335,7 @@ pd.DataFrame(rows).T
 # was found. The first four rows compare with the labels alone, the last three
 # the ways to use a decision with each other and with the control.
 
-# %% tags=["hide-input"] fig_alt="Seven paired differences in points of test accuracy with 95 percent intervals. Over labels alone: soft labels most, then the decision, then the token, all to the right of zero; the control's interval contains zero. Soft labels minus decision and token minus control lie right of zero, token minus decision left of it."
+# %% fig_alt="Seven paired differences in points of test accuracy with 95 percent intervals. Over labels alone: soft labels most, then the decision, then the token, all to the right of zero; the control's interval contains zero. Soft labels minus decision and token minus control lie right of zero, token minus decision left of it." tags=["hide-input"]
 every = records.read_all()
 pairs = [(arm, "labels") for arm in list(arms)[1:]]
 pairs += [("soft labels", "decision"), ("token", "decision")]
@@ -538,7 +520,7 @@ for r in (0, 1 / 9000, 1 / 1000, 1 / 10, 1, 9):
 # follows is a rule: a null result should come with the weight that the term
 # really had.
 
-# %% tags=["hide-input"] fig_alt="Gain over labels alone in points of test accuracy, with 95 percent intervals, for five weights of the soft loss: zero at one nine-thousandth and one thousandth, clearly positive from one tenth on."
+# %% fig_alt="Gain over labels alone in points of test accuracy, with 95 percent intervals, for five weights of the soft loss: zero at one nine-thousandth and one thousandth, clearly positive from one tenth on." tags=["hide-input"]
 rows, names = {}, ["1/9000", "1/1000", "1/10", "1", "9"]
 figure, axes = plt.subplots(figsize=(4.6, 2.8))
 axes.axvline(0, color=figures.OTHER)

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 11 · A teacher that does not exist
-#     description: A virtual teacher is label smoothing until a second softmax
-#       changes it; what calibration is, how one temperature repairs it, and
-#       what it cannot bring back.
-# ---
-
 # %% [markdown]
 # # 11 · A teacher that does not exist
 #
@@ -53,8 +35,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import math
 import statistics
@@ -452,7 +434,7 @@ pd.DataFrame(
 # At their own $T$ all three stay a little too sure: the 100 validation images
 # are of other writers.
 
-# %% tags=["hide-input"] fig_alt="Two reliability diagrams of the three ways on the digits, ten students each. As trained, softened lies far above the diagonal, virtual above it, labels near it. Divided by their own temperatures the three lie close together, near the diagonal."
+# %% fig_alt="Two reliability diagrams of the three ways on the digits, ten students each. As trained, softened lies far above the diagonal, virtual above it, labels near it. Divided by their own temperatures the three lie close together, near the diagonal." tags=["hide-input"]
 colours = {
     "labels": "#212529",
     "virtual": figures.CORRECT,
@@ -492,7 +474,7 @@ plt.show()
 # line the 95 % interval of the mean. The table has the same numbers.
 
 
-# %% tags=["hide-input"] fig_alt="A forest plot in four parts. Accuracy: virtual and softened over labels lie right of zero, softened over virtual at zero. ECE as trained: all three right of zero, those with softened far. ECE at their own temperature: all three at zero. Others at their own temperature: virtual over labels a little left of zero, the two of softened far left."
+# %% fig_alt="A forest plot in four parts. Accuracy: virtual and softened over labels lie right of zero, softened over virtual at zero. ECE as trained: all three right of zero, those with softened far. ECE at their own temperature: all three at zero. Others at their own temperature: virtual over labels a little left of zero, the two of softened far left." tags=["hide-input"]
 pairs = [
     ("virtual", "labels"),
     ("softened", "labels"),

@@ -1,21 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     formats: ipynb,py:percent
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-#   kernelspec:
-#     display_name: Python 3
-#     language: python
-#     name: python3
-#   labkd:
-#     title: 12 · Fewer pixels
-#     description: The teacher sees the whole image, the student a shrunken
-#       one. What the best student can know, what a teacher takes away of the
-#       noise, and what was found on digits and clothes.
-# ---
-
 # %% [markdown]
 # # 12 · Fewer pixels
 #
@@ -52,8 +34,8 @@
 from importlib.util import find_spec
 
 if find_spec("labkd") is None:  # for example in Colab
-    address = "git+https://github.com/labkd/labkd"
-    get_ipython().run_line_magic("pip", f"install -q {address}")  # noqa: F821
+    address = "labkd[course] @ git+https://github.com/labkd/labkd"
+    get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import statistics
 
@@ -104,7 +86,7 @@ second = first.clone()
 second[..., 2:, :2] = first[..., 2:, :2].flip(-1)
 assert torch.equal(shrink(first, 2), shrink(second, 2))
 
-# %% tags=["hide-input"] fig_alt="One handwritten digit, a three, at 8 x 8, 4 x 4 and 2 x 2 pixels: a clear figure, a blurred one, and four grey squares."
+# %% fig_alt="One handwritten digit, a three, at 8 x 8, 4 x 4 and 2 x 2 pixels: a clear figure, a blurred one, and four grey squares." tags=["hide-input"]
 digits = load("digits", "train")
 three = digits.images[(digits.labels == 3).nonzero()[0]].float()
 figure, row = plt.subplots(1, 3, figsize=(4.6, 1.8))
@@ -410,7 +392,7 @@ pd.DataFrame(rows).fillna("").rename_axis(columns="% right, ± deviation")
 # several times not found, and once it was a loss. That the same view is ahead
 # there came out in each try that had it.
 
-# %% tags=["hide-input"] fig_alt="A forest plot of paired differences in points on digits. Whole over labels is right of zero at 8 x 8, 4 x 4 and 2 x 2. Same view over labels is right of zero at 4 x 4 and far right at 2 x 2. Same view over whole is around zero at 4 x 4 and right of zero at 2 x 2."
+# %% fig_alt="A forest plot of paired differences in points on digits. Whole over labels is right of zero at 8 x 8, 4 x 4 and 2 x 2. Same view over labels is right of zero at 4 x 4 and far right at 2 x 2. Same view over whole is around zero at 4 x 4 and right of zero at 2 x 2." tags=["hide-input"]
 gains, rows = {}, {}
 for factor, ours, theirs in (
     (1, "whole", "labels"),
@@ -480,7 +462,7 @@ def verdict_of(ours, theirs, score="accuracy"):
     return {"points": found.difference.short, "verdict": found.words}
 
 
-# %% tags=["hide-input"] fig_alt="Test accuracy on Fashion-MNIST against the pixels to a side, 7, 14 and 28. For labels alone it rises with the pixels. Soft labels, drawn at 7 pixels, lie beside labels. A dotted line is the teacher, between the students of 14 and of 28 pixels."
+# %% fig_alt="Test accuracy on Fashion-MNIST against the pixels to a side, 7, 14 and 28. For labels alone it rises with the pixels. Soft labels, drawn at 7 pixels, lie beside labels. A dotted line is the teacher, between the students of 14 and of 28 pixels." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5, 3.2))
 level = accuracies("teacher-resnet50-fashion_mnist").item()
 axes.axhline(level, color=figures.CORRECT, ls=":", label="teacher")

@@ -30,7 +30,7 @@ import worlds
 from warm import Forked
 from worlds import SCRATCH, SHADES, STUDENT
 
-from labkd.archives import CIFAR10_JPEG
+from labkd.data import CIFAR10_JPEG
 from labkd.lab.recipes import Recipe
 
 SETTINGS = "--set dataset=cifar10 --set patch_size=8 --set epochs=6".split()
@@ -49,7 +49,7 @@ SHORT_PLANS = (
 )
 # What a command is at while it is in one of these functions.
 PHASES = {
-    "labkd.sources.unpack_cifar10": "unpacking",
+    "labkd.data.unpack_cifar10": "unpacking",
     "labkd.lab.experiments.train": "training",
     "labkd.lab.experiments.table_of": "table",
     "labkd.lab.checkpoints.save": "checkpoint",

@@ -90,8 +90,8 @@ def printed(text):
 
 def chapter(*cells, **metadata):
     notebook = {"cells": list(cells), "metadata": {}}
-    labkd = {"title": "A title", "digest": code_digest(notebook)}
-    notebook["metadata"]["labkd"] = labkd | metadata
+    digest = {"labkd_digest": code_digest(notebook)}
+    notebook["metadata"] |= digest | metadata
     return notebook
 
 
@@ -157,10 +157,10 @@ def test_pragmas_stay_in_the_code():
     assert row.code == "# noqa: E501\nx = 1" and not row.prose
 
 
-def test_a_copy_holds_what_the_function_needs_in_the_order_of_the_source():
+def test_a_copy_holds_what_the_function_needs_and_no_more():
     copy = whole_function(EXAMPLE, "area")
     assert copy == (
-        "from math import (\n    pi,\n    tau,\n)\n\n"
+        "from math import pi\n\n\n"
         "# How far\n# to go.\nLIMIT = 3\n\n\n"
         "def area(radius):\n"
         '    r"""The area $\\pi r^2$."""\n'
@@ -183,19 +183,66 @@ def test_no_copy_of_what_depends_on_where_its_file_lies():
     assert whole_function(EXAMPLE, "tied") == ""
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.name)
-def test_every_copy_runs_in_an_empty_namespace(path):
-    source = path.read_text("utf-8")
-    for cell in of_module(source):
-        whole = html.unescape(cell["metadata"].get("whole", ""))
-        if not whole:
-            continue
-        scope = {"__name__": "copied"}
+def copies():
+    r"""(module, name, text) of everything that the pages offer to copy."""
+    for path in MODULES:
+        for cell in of_module(path.read_text("utf-8")):
+            whole = html.unescape(cell["metadata"].get("whole", ""))
+            if whole:
+                yield path.stem, cell["metadata"]["definition"], whole
+
+
+@pytest.mark.parametrize(
+    ("name", "whole"), [(f"{m}.{n}", w) for m, n, w in copies()]
+)
+def test_every_copy_runs_in_an_empty_namespace(name, whole):
+    scope = {"__name__": "copied"}
+    exec(whole, scope)
+    undefined = free_names(whole) - set(scope)
+    assert callable(scope[name.partition(".")[2]]) and not undefined
+    # Nothing of the package is needed, and no import without a use.
+    assert "import labkd" not in whole and "from labkd" not in whole
+    tree = ast.parse(whole)
+    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                assert bound in used, bound
+    assert whole.startswith(f"# {name.partition('.')[2]} of labkd (MIT")
+
+
+def test_copies_pasted_into_one_file_do_not_collide():
+    # The same name always stands for the same text: then the order in which
+    # they are pasted does not matter.
+    meant = {}
+    for module, name, whole in copies():
+        for node in ast.parse(whole).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                text = ast.get_source_segment(whole, node)
+                first = meant.setdefault(node.name, (text, module, name))
+                assert text == first[0], (node.name, module, name, first[1:])
+
+
+def test_losses_pasted_into_one_file_give_what_the_originals_give():
+    import labkd.distillation_token
+    import labkd.soft_targets
+    import labkd.virtual_teacher
+
+    scope = {}
+    torch.manual_seed(0)
+    for _, _, whole in copies():
         exec(whole, scope)
-        undefined = free_names(whole) - set(scope)
-        name = cell["metadata"]["definition"]
-        assert callable(scope[name]) and not undefined, name
-        assert set(whole.splitlines()) <= set(source.splitlines())
+    logits = torch.randn(2, 8, 5, dtype=torch.float64)
+    labels = torch.randint(5, (8,))
+    for module, name, given in (
+        ("soft_targets", "distillation_loss", (*logits, labels)),
+        ("distillation_token", "hard_distillation_loss", (*logits, labels)),
+        ("virtual_teacher", "virtual_teacher_loss", (logits[0], labels)),
+    ):
+        original = getattr(getattr(labkd, module), name)
+        ours = scope[name](*given)
+        torch.testing.assert_close(ours, original(*given))
 
 
 def free_names(source):
@@ -214,16 +261,13 @@ def free_names(source):
     return names - set(dir(builtins))
 
 
-def test_a_copied_loss_gives_what_the_original_gives():
-    from labkd.soft_targets import distillation_loss
-
+def test_a_copied_loss_is_worth_handing_in():
     source = (ROOT / "labkd" / "soft_targets.py").read_text("utf-8")
-    scope = {}
-    exec(whole_function(source, "distillation_loss"), scope)
-    logits = torch.randn(2, 8, 5, dtype=torch.float64)
-    labels = torch.randint(5, (8,))
-    ours = scope["distillation_loss"](*logits, labels)
-    torch.testing.assert_close(ours, distillation_loss(*logits, labels))
+    copy = whole_function(source, "distillation_loss", "example.org")
+    lines = [line for line in copy.splitlines() if line.strip()]
+    assert len([x for x in lines if not x.lstrip().startswith("#")]) < 40
+    assert "Hinton, Vinyals and Dean (2015)" in copy.replace("\n# ", " ")
+    assert "MIT licence, example.org" in copy and "check_" not in copy
 
 
 def test_a_definition_is_a_cell_with_its_name_and_what_is_copied():
@@ -318,16 +362,17 @@ def test_tags_are_balanced_inside_out(text, problems):
 def test_mistakes_of_a_notebook_are_named_with_their_cell():
     picture = {"output_type": "display_data", "data": {"image/png": "x"}}
     error = {"output_type": "error", "ename": "KeyError", "evalue": "k"}
-    assert not problems_of(markdown("# A"), code("1", picture, fig_alt="a"))
-    (found,) = problems_of(markdown("# A"), code("draw()", picture))
+    title = markdown("# A")
+    assert not problems_of(title, code("1", picture, fig_alt="a"))
+    (found,) = problems_of(title, code("draw()", picture))
     assert "cell 2 ('draw()')" in found and "fig_alt" in found
-    (found,) = problems_of(code("1", picture, picture, fig_alt=["a"]))
+    (found,) = problems_of(title, code("1", picture, picture, fig_alt=["a"]))
     assert "fig_alt" in found
-    (found,) = problems_of(code("boom()", error))
+    (found,) = problems_of(title, code("boom()", error))
     assert "KeyError: k" in found
-    (found,) = problems_of(code("1"), digest="0")
+    (found,) = problems_of(title, code("1"), labkd_digest="0")
     assert "stale" in found
-    (found,) = problems_of(title="")
+    (found,) = problems_of(markdown("## A"), code("1"))
     assert "title" in found
 
 

@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import pytest
 
+from labkd.data import ImageSet
 from labkd.lab.building import PLAIN, build
 from labkd.lab.recipes import GRIDS, RECIPES, SIZES, WANTED, Recipe, find
 from labkd.resnet import LAYOUTS
-from labkd.sources import ImageSet
 
 every = pytest.mark.parametrize(
     ("name", "size"),

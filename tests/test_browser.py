@@ -4,6 +4,7 @@ import html
 import json
 import re
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ AXE = ROOT / "docs" / "_site" / "node_modules" / "axe-core" / "axe.min.js"
 # Of what is in order the name of a rule is enough.
 AXE_RUN = "axe.run({ resultTypes: ['violations'] })"
 CHAPTER = "notebooks/01_hard_and_soft_labels/"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+ADDRESS = PROJECT["project"]["urls"]["Repository"]
 MODULE = "labkd/soft_targets/"
 PAGES = ("", CHAPTER, MODULE, "results/")
 CHAPTERS = [
@@ -224,7 +227,11 @@ def test_copy_takes_a_whole_function(open_page):
     page = open_page(MODULE)
     source = (ROOT / "labkd" / "soft_targets.py").read_text("utf-8")
     offered = [cell["metadata"].get("whole") for cell in of_module(source)]
-    wanted = [html.unescape(whole) for whole in offered if whole]
+    wanted = [
+        html.unescape(whole).replace("REPOSITORY_ADDRESS", ADDRESS)
+        for whole in offered
+        if whole
+    ]
     buttons = page.locator(".copy-whole").all()
     assert len(buttons) == len(wanted) > 0
     for button, whole in zip(buttons, wanted, strict=True):
@@ -242,7 +249,7 @@ def test_copy_takes_a_whole_function(open_page):
 def test_everything_works_after_instant_navigation(open_page):
     page = open_page("")
     page.evaluate("window.stayed = true")
-    page.locator(".md-tabs__link", has_text="Source").click()
+    page.locator(".md-tabs__link", has_text="Reference").click()
     page.wait_for_selector(".copy-whole")
     assert page.url.endswith(MODULE)
     page.locator(".copy-whole").first.click()

@@ -22,8 +22,8 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import datasets, transforms
 
-from labkd import data, pretrained, resnet, soft_targets, vit
-from labkd.sources import ImageSet
+from labkd import data, resnet, shipped, soft_targets, vit
+from labkd.data import ImageSet
 
 PROGRAM = ROOT / "docs" / "snippets" / "cnn_to_vit.py"
 
@@ -310,7 +310,7 @@ def run_on_cifar10(*changes):
         patch.setattr(datasets, "CIFAR10", StandIn)
         patch.setattr(StandIn, "made", [])
         patch.setattr(StandIn, "each", 10)
-        patch.setattr(pretrained, "pretrained", half_wide)
+        patch.setattr(shipped, "pretrained", half_wide)
         patch.setattr(plt, "show", lambda: plt.close("all"))
         exec(compile(text, str(CHAPTER), "exec"), run)
         run["made"] = list(StandIn.made)

@@ -50,6 +50,11 @@ def mdistiller(z, v, y, T, kd_weight, ce_weight):
     return ce_weight * labels_term(z, y) + kd_weight * soft
 
 
+def timm(z, v, y, T, distill_loss_weight, task_loss_weight):
+    soft = kl_table(z, v, T).sum() / len(z) * T**2
+    return task_loss_weight * labels_term(z, y) + distill_loss_weight * soft
+
+
 def logit_standardization(z, v, y, T, kd_weight, ce_weight):
     # But for the 1e-7 that it adds to a deviation.
     scores = [
@@ -68,6 +73,18 @@ def keras(z, v, y, T, alpha):
 def keras_before(z, v, y, T, alpha):
     soft = kl_table(z, v, T).sum(1).mean()
     return alpha * labels_term(z, y) + (1 - alpha) * soft
+
+
+def keras_distiller(z, v, y, T, student_loss_weight):
+    # The rest of the weight is the teacher's; T squared is in its loss.
+    soft = kl_table(z, v, T).sum(1).mean() * T**2
+    hard = student_loss_weight * labels_term(z, y)
+    return hard + (1 - student_loss_weight) * soft
+
+
+def hugging_face(z, v, y, T, lambda_param):
+    soft = kl_table(z, v, T).sum() / len(z) * T**2
+    return (1 - lambda_param) * labels_term(z, y) + lambda_param * soft
 
 
 def torchdistill(z, v, y, T, alpha):
@@ -103,9 +120,12 @@ FORMULAS = {
     "labml": labml,
     "PyTorch's tutorial": pytorch,
     "mdistiller": mdistiller,
+    "timm": timm,
     "logit standardization": logit_standardization,
     "Keras' example": keras,
     "Keras' example, first version": keras_before,
+    "Keras' Distiller": keras_distiller,
+    "Hugging Face's guide": hugging_face,
     "torchdistill": torchdistill,
     "the Lightning source": keras,
     "DeiT": deit,
@@ -220,7 +240,19 @@ def test_known_settings():
     # labml at ten classes: soft weight 4/9 and 0.9 of ours.
     ours = conventions.LABML.ours(5.0, 100.0, 0.5, num_classes=10)
     assert (ours.soft_weight, ours.scale) == pytest.approx((4 / 9, 0.9))
-    # And at a hundred classes another loss.
+    # timm on the command line: half for each, and twice our loss.
+    ours = conventions.TIMM.ours(4.0, 1.0, 1.0, num_classes=1000)
+    assert (ours.temperature, ours.soft_weight, ours.scale) == (4.0, 0.5, 2.0)
+    # Keras' weight belongs to the labels, the guide's to the teacher.
+    for library, soft_weight in (
+        (conventions.KERAS_DISTILLER, 0.8),
+        (conventions.HUGGING_FACE, 0.2),
+    ):
+        ours = library.ours(5.0, 0.2, num_classes=10)
+        assert (ours.soft_weight, ours.scale) == pytest.approx(
+            (soft_weight, 1.0)
+        )
+    # labml at a hundred classes is another loss.
     ours = conventions.LABML.ours(5.0, 100.0, 0.5, num_classes=100)
     assert ours.soft_weight == pytest.approx(0.04 / 0.54)
     # DeiT on ImageNet: a soft weight of a thousandth.

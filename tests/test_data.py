@@ -1,136 +1,229 @@
 """One order whatever the source, honest splits, errors that help."""
 
 import gzip
-import io
 import pickle
-import shutil
 import struct
+import sys
 import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import md5, sha256
+from hashlib import md5
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+import worlds
 from PIL import Image
 from sklearn.datasets import load_digits
 from torchvision import datasets
 
-from labkd import archives
-from labkd.archives import CIFAR10_CLASSES, CIFAR10_JPEG, unpack_cifar10
-from labkd.data import load
-
-PIXELS = np.random.default_rng(0).integers(
-    0, 256, (40, 32, 32, 3), dtype=np.uint8
+from labkd import data
+from labkd.data import (
+    CIFAR10_CLASSES,
+    CIFAR10_JPEG,
+    load,
+    original_order,
+    read_idx,
+    unpack_cifar10,
 )
-# Forty images in an order in which no class is together.
-LABELS = np.tile(np.arange(10), 4)
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*original's order")
+
+# Images and labels of the five training files and of the test file: forty
+# each, no class together, in every file another number of airplanes.
+AIRPLANES = (5, 1, 3, 2, 4)
+GENERATOR = np.random.default_rng(0)
+FILES = []
+for airplanes in (*AIRPLANES, 3):
+    labels = np.r_[[0] * airplanes, np.arange(40 - airplanes) % 9 + 1]
+    pixels = GENERATOR.integers(0, 256, (40, 32, 32, 3), dtype=np.uint8)
+    FILES.append((pixels, GENERATOR.permutation(labels)))
+SPLITS = ("train", "validation", "test")
+
+
+def of_part(part):
+    files = FILES[:5] if part == "train" else FILES[5:]
+    return tuple(np.concatenate(arrays) for arrays in zip(*files, strict=True))
 
 
 @pytest.fixture
 def original(tmp_path, monkeypatch):
-    """torchvision's layout of CIFAR-10, forty images a file."""
+    """torchvision's layout of CIFAR-10."""
     folder = tmp_path / "original" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     sums = []
-    batches = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
-    for number, batch in enumerate(batches):
-        rows = np.roll(PIXELS, number, axis=0).transpose(0, 3, 1, 2)
-        rolled = np.roll(LABELS, number).tolist()
-        entry = {"data": rows.reshape(40, -1), "labels": rolled}
-        raw = pickle.dumps(entry)
-        (folder / batch).write_bytes(raw)
-        sums.append([batch, md5(raw).hexdigest()])
+    names = [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]
+    for name, (images, labels) in zip(names, FILES, strict=True):
+        rows = images.transpose(0, 3, 1, 2).reshape(40, -1)
+        raw = pickle.dumps({"data": rows, "labels": labels.tolist()})
+        (folder / name).write_bytes(raw)
+        sums.append([name, md5(raw).hexdigest()])
     meta = pickle.dumps({"label_names": list(CIFAR10_CLASSES)})
     (folder / "batches.meta").write_bytes(meta)
     monkeypatch.setattr(datasets.CIFAR10, "train_list", sums[:5])
     monkeypatch.setattr(datasets.CIFAR10, "test_list", sums[5:])
-    monkeypatch.setattr(
-        datasets.CIFAR10,
-        "meta",
-        {
-            "filename": "batches.meta",
-            "key": "label_names",
-            "md5": md5(meta).hexdigest(),
-        },
-    )
+    told = {"filename": "batches.meta", "key": "label_names"}
+    told["md5"] = md5(meta).hexdigest()
+    monkeypatch.setattr(datasets.CIFAR10, "meta", told)
     return folder.parent
 
 
-def write_folder(root, images, labels, suffix="png"):
-    """Images in one folder a class, numbered in their order."""
-    counts = [0] * 10
-    for pixels, label in zip(images, labels, strict=True):
-        place = root / CIFAR10_CLASSES[label]
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels).save(
-            place / f"{counts[label]:04d}.{suffix}", quality=75
-        )
-        counts[label] += 1
+def write_folders(root, suffix="png"):
+    """Images in one folder a class, numbered in the original's order."""
+    for part in ("train", "test"):
+        counts = [0] * 10
+        for pixels, label in zip(*of_part(part), strict=True):
+            place = root / part / CIFAR10_CLASSES[label]
+            place.mkdir(parents=True, exist_ok=True)
+            name = f"{counts[label]:04d}.{suffix}"
+            Image.fromarray(pixels).save(place / name, quality=75)
+            counts[label] += 1
 
 
-def original_order(original, train):
-    listing = datasets.CIFAR10(original, train=train)
-    return listing.data, listing.targets
+def assert_same(first, second):
+    assert torch.equal(first.images, second.images)
+    assert torch.equal(first.labels, second.labels)
+    assert first.class_names == second.class_names
 
 
 def test_a_folder_has_the_order_of_the_original(original, tmp_path):
-    for part, train in (("train", True), ("test", False)):
-        write_folder(
-            tmp_path / "copy" / "cifar10" / part,
-            *original_order(original, train),
-        )
-    for split in ("train", "validation", "test"):
+    write_folders(tmp_path / "copy" / "cifar10")
+    for split in SPLITS:
         first = load("cifar10", split, original)
         second = load("cifar10", split, tmp_path / "copy")
-        assert torch.equal(first.images, second.images)
-        assert torch.equal(first.labels, second.labels)
-        assert first.class_names == second.class_names == CIFAR10_CLASSES
+        assert_same(first, second)
         assert (first.source, second.source) == ("original", "folder")
         assert (first.labels.diff() >= 0).all()
+        assert first.class_names == CIFAR10_CLASSES
+
+
+class Rows(list):
+    """Stands for what `datasets.load_dataset` gives."""
+
+
+def mirror(monkeypatch, order=(3, 2, 1, 4, 0)):
+    """Stands for the package `datasets`; the files in another order."""
+    asked = []
+
+    def load_dataset(name, split):
+        asked.append((name, split))
+        if name == "uoft-cs/cifar10":
+            files = (
+                [FILES[i] for i in order] if split == "train" else FILES[5:]
+            )
+            key = "img"
+        else:
+            assert name == "zalando-datasets/fashion_mnist"
+            images, labels = of_part(split)
+            files, key = [(images[:, :28, :28, 0], labels)], "image"
+        return Rows(
+            {key: Image.fromarray(image), "label": int(label)}
+            for images, labels in files
+            for image, label in zip(images, labels, strict=True)
+        )
+
+    module = SimpleNamespace(load_dataset=load_dataset)
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    monkeypatch.setattr(data, "CIFAR10_AIRPLANES", AIRPLANES)
+    return asked
+
+
+def test_the_mirror_has_the_order_of_the_original(
+    original, tmp_path, monkeypatch
+):
+    asked = mirror(monkeypatch)
+    for split in SPLITS:
+        first = load("cifar10", split, original)
+        second = load("cifar10", split, tmp_path / "empty")
+        assert_same(first, second)
+        assert second.source == "original"
+    # Validation is of the training images, and those were there by then.
+    assert asked == [("uoft-cs/cifar10", part) for part in ("train", "test")]
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    offline = load("cifar10", "test", tmp_path / "empty", download=False)
+    assert_same(offline, second)
+
+
+def test_where_nothing_can_be_written_the_mirror_serves(tmp_path, monkeypatch):
+    mirror(monkeypatch)
+    (tmp_path / "file").write_text("no folder")
+    assert len(load("cifar10", "test", tmp_path / "file")) == 40
+
+
+def test_fashion_mnist_from_its_mirror(tmp_path, monkeypatch):
+    mirror(monkeypatch)
+    monkeypatch.setattr(data, "DEBIAN_FASHION_MNIST", tmp_path)
+    found = load("fashion-mnist", "test", tmp_path)
+    images, labels = of_part("test")
+    order = np.argsort(labels, kind="stable")
+    np.testing.assert_array_equal(
+        found.images[:, 0], images[order, :28, :28, 0]
+    )
+    assert found.class_names[0] == "T-shirt/top"
+
+
+def test_without_the_mirror_torchvision_downloads(
+    original, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    kept = datasets.CIFAR10
+
+    def fetched(root, train, download):
+        assert root == tmp_path / "empty" and download
+        return kept(original, train)
+
+    monkeypatch.setattr(datasets, "CIFAR10", fetched)
+    with pytest.warns(UserWarning, match="pip install datasets"):
+        found = load("cifar10", "test", tmp_path / "empty")
+    monkeypatch.undo()
+    assert found.source == "original" and len(found) == 40
+
+
+def test_the_five_files_are_known_by_their_airplanes():
+    assert sum(data.CIFAR10_AIRPLANES) == 5000
+    labels = np.ones((5, 10_000), int)
+    for row, airplanes in zip(labels, data.CIFAR10_AIRPLANES, strict=True):
+        row[:airplanes] = 0
+    came = [3, 2, 1, 4, 0]
+    order = original_order(labels[came].flatten()).reshape(5, -1)
+    assert [came[row[0] // 10_000] for row in order] == [0, 1, 2, 3, 4]
+    assert (np.diff(order, axis=1) == 1).all()
+    # Others are left as they are.
+    assert original_order(np.arange(23)).tolist() == [*range(23)]
+
+
+def test_another_order_is_told(cifar10):
+    assert data.has_known_order("cifar10", "test", cifar10)
+    swapped = cifar10.take(torch.arange(len(cifar10)).flip(0))
+    assert not data.has_known_order("cifar10", "test", swapped)
+    order = torch.arange(10_000).view(10, -1).roll(1, 1).flatten()
+    rolled = cifar10.take(order)
+    assert torch.equal(rolled.labels, cifar10.labels)
+    assert not data.has_known_order("cifar10", "test", rolled)
+
+
+def test_fewer_images_are_told(original):
+    with pytest.warns(UserWarning, match="the original's order"):
+        load("cifar10", "test", original)
 
 
 @pytest.fixture
-def archive(original, tmp_path, monkeypatch):
-    """An archive of the same images as JPEG files, and its checksum."""
-    for part, train in (("train", True), ("test", False)):
-        write_folder(
-            tmp_path / "cifar10-jpeg" / part,
-            *original_order(original, train),
-            suffix="jpg",
-        )
+def archive(tmp_path):
+    """An archive of the same images as JPEG files, trusted."""
+    write_folders(tmp_path / "cifar10-jpeg", suffix="jpg")
     path = tmp_path / "packed" / CIFAR10_JPEG
     path.parent.mkdir()
-    with tarfile.open(path, "w:xz") as packed:
+    with tarfile.open(path, "w:xz", preset=0) as packed:
         # In reverse, so that the order cannot come from the archive.
         for file in sorted((tmp_path / "cifar10-jpeg").rglob("*.jpg"))[::-1]:
             packed.add(file, file.relative_to(tmp_path))
-    digest = sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(archives, "CIFAR10_JPEG_SHA256", digest)
-    return path
+    with worlds.trusting(path):
+        yield path
 
 
-def test_the_archive_equals_its_folder(archive, tmp_path):
-    for split in ("train", "validation", "test"):
-        packed = load("cifar10", split, archive.parent)
-        folder = load("cifar10", split, tmp_path)
-        assert packed.source == folder.source == "jpeg-q75"
-        assert torch.equal(packed.images, folder.images)
-        assert torch.equal(packed.labels, folder.labels)
-
-
-def test_the_archive_is_unpacked_once(archive, monkeypatch):
-    load("cifar10", "test", archive.parent)
-    monkeypatch.setattr(archives, "_decode", None)
-    assert len(load("cifar10", "test", archive.parent)) == 40
-
-
-def test_a_truncated_archive_is_refused(archive):
-    archive.write_bytes(archive.read_bytes()[:-20])
-    with pytest.raises(ValueError, match="damaged or another file"):
-        load("cifar10", "train", archive.parent)
-    assert [f.name for f in archive.parent.iterdir()] == [CIFAR10_JPEG]
+def unpacked(archive):
+    return archive.parent / "cifar10-jpeg-q75"
 
 
 def assert_alone(archive, *others):
@@ -140,13 +233,57 @@ def assert_alone(archive, *others):
     assert found - {"cifar10-jpeg-q75.lock"} == names
 
 
+def test_the_archive_equals_its_folder_and_is_unpacked_once(
+    archive, tmp_path, monkeypatch
+):
+    for split in SPLITS:
+        packed = load("cifar10", split, archive.parent)
+        folder = load("cifar10", split, tmp_path)
+        assert packed.source == folder.source == "jpeg-q75"
+        assert_same(packed, folder)
+        monkeypatch.setattr(data, "_extract", None)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+@pytest.mark.parametrize("fault", ["flipped", "missing", "empty"])
+def test_a_damaged_copy_is_unpacked_anew(archive, part, fault):
+    before = load("cifar10", part, archive.parent)
+    path = unpacked(archive) / f"{part}.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.unlink()
+    if fault != "missing":
+        path.write_bytes(raw if fault == "flipped" else b"")
+    assert_same(load("cifar10", part, archive.parent), before)
+    assert_alone(archive, unpacked(archive))
+
+
+def test_without_its_archive_a_damaged_copy_says_what_helps(archive):
+    load("cifar10", "test", archive.parent)
+    (unpacked(archive) / "test.safetensors").write_bytes(b"")
+    raw = archive.read_bytes()
+    archive.unlink()
+    with pytest.raises(ValueError, match=f"damaged.*put {CIFAR10_JPEG} into"):
+        load("cifar10", "test", archive.parent)
+    archive.write_bytes(raw)
+    assert len(load("cifar10", "test", archive.parent)) == 40
+
+
+def test_an_archive_that_is_cut_is_refused(archive):
+    archive.write_bytes(archive.read_bytes()[:-20])
+    with pytest.raises(ValueError, match="damaged or another file"):
+        load("cifar10", "train", archive.parent)
+    assert_alone(archive)
+
+
 def test_an_interrupted_unpacking_leaves_nothing(archive, monkeypatch):
-    def interrupt(path):
+    def interrupt(path, folder):
+        folder.mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(archives, "_decode", interrupt)
+    monkeypatch.setattr(data, "_extract", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        unpack_cifar10(archive, archive.parent / "cifar10-jpeg-q75")
+        unpack_cifar10(archive, unpacked(archive))
     assert_alone(archive)
 
 
@@ -155,143 +292,139 @@ def test_what_a_killed_unpacking_left_is_removed(archive):
     scratch.mkdir(parents=True)
     (scratch / "train.safetensors").write_bytes(b"half")
     load("cifar10", "test", archive.parent)
-    unpacked = archive.parent / "cifar10-jpeg-q75"
-    assert_alone(archive, unpacked)
-    assert not list(unpacked.glob("*.part"))
+    assert_alone(archive, unpacked(archive))
+    assert not list(unpacked(archive).glob("*.part"))
 
 
 def test_of_two_that_unpack_at_once_one_waits(archive, monkeypatch):
-    calls, decoding = [], archives._decode
+    calls, extract = [], data._extract
 
-    def slow(path):
+    def slow(path, folder):
         calls.append(path)
         time.sleep(0.2)
-        return decoding(path)
+        return extract(path, folder)
 
-    monkeypatch.setattr(archives, "_decode", slow)
-    target = archive.parent / "cifar10-jpeg-q75"
+    monkeypatch.setattr(data, "_extract", slow)
     with ThreadPoolExecutor(2) as pool:
-        both = [pool.submit(unpack_cifar10, archive, target) for _ in "12"]
+        both = [
+            pool.submit(unpack_cifar10, archive, unpacked(archive))
+            for _ in "12"
+        ]
     assert [done.result() for done in both] == [None, None]
     assert calls == [archive]
-    assert_alone(archive, target)
+    assert_alone(archive, unpacked(archive))
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    ("name", "raw", "message"),
     [
         ("x/train/cat/1.jpg", b"no picture", "1.jpg is no image"),
-        ("x/train/lion/1.jpg", None, "lion"),
-        ("x/validation/cat/1.jpg", None, "validation"),
-        ("1.jpg", None, "1.jpg"),
+        ("x/train/lion/1.jpg", worlds.jpeg(), "other classes"),
+        ("x/validation/cat/1.jpg", worlds.jpeg(), "other classes"),
+        ("1.jpg", worlds.jpeg(), "it holds"),
+        ("../1.jpg", worlds.jpeg(), "outside the destination"),
     ],
 )
-def test_a_member_that_does_not_belong_is_named(
-    name, content, message, tmp_path, monkeypatch
-):
-    raw = io.BytesIO()
-    Image.fromarray(PIXELS[0]).save(raw, "jpeg")
-    raw = content or raw.getvalue()
-    path = tmp_path / CIFAR10_JPEG
-    with tarfile.open(path, "w:xz") as packed:
-        member = tarfile.TarInfo(name)
-        member.size = len(raw)
-        packed.addfile(member, io.BytesIO(raw))
-    digest = sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(archives, "CIFAR10_JPEG_SHA256", digest)
-    with pytest.raises(ValueError, match=f"xz is damaged.*{message}"):
-        load("cifar10", "train", tmp_path)
+def test_a_member_that_does_not_belong_is_told(name, raw, message, tmp_path):
+    path = tmp_path / "data" / CIFAR10_JPEG
+    worlds.write_archive(path, {name: raw})
+    with (
+        worlds.trusting(path),
+        pytest.raises(ValueError, match=f"xz is damaged.*{message}"),
+    ):
+        load("cifar10", "train", path.parent)
     assert_alone(path)
-
-
-def test_validation_is_the_last_tenth_of_each_class(tmp_path):
-    for label, count in ((0, 20), (1, 31)):
-        for number in range(count):
-            place = tmp_path / "train" / f"class{label}"
-            place.mkdir(parents=True, exist_ok=True)
-            shade = np.full((4, 4, 3), 100 * label + number, np.uint8)
-            Image.fromarray(shade).save(place / f"{number:03d}.png")
-    shutil.copytree(tmp_path / "train", tmp_path / "test")
-    shades = {
-        split: load(str(tmp_path), split).images[:, 0, 0, 0].tolist()
-        for split in ("train", "validation")
-    }
-    assert shades["train"] == [*range(18), *range(100, 128)]
-    assert shades["validation"] == [18, 19, 128, 129, 130]
+    assert [file.name for file in tmp_path.iterdir()] == ["data"]
 
 
 def test_digits():
     bunch = load_digits()
-    sets = [load("digits", s) for s in ("train", "validation", "test")]
-    assert [len(s) for s in sets] == [1200, 100, 497]
-    cuts = ((0, 1200), (1200, 1300), (1300, 1797))
-    for ours, (start, stop) in zip(sets, cuts, strict=True):
+    cuts = {"train": (0, 1200), "validation": (1200, 1300)}
+    for split, (start, stop) in (cuts | {"test": (1300, 1797)}).items():
+        ours = load("digits", split)
         assert ours.images.dtype is torch.uint8
-        assert ours.images.shape[1:] == (1, 8, 8)
+        assert ours.images.shape == (stop - start, 1, 8, 8)
         assert ours.images.max() == 255
         order = np.argsort(bunch.target[start:stop], kind="stable")
-        theirs = bunch.images[start:stop][order]
         back = ours.images[:, 0].numpy() * (16 / 255)
+        theirs = bunch.images[start:stop][order]
         np.testing.assert_allclose(back, theirs, atol=0.05)
-
-
-def write_idx(path, array, packed):
-    head = struct.pack(
-        f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape
-    )
-    raw = head + array.tobytes()
-    path.write_bytes(gzip.compress(raw) if packed else raw)
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_fashion_mnist(tmp_path, packed):
     folder = tmp_path / "FashionMNIST" / "raw"
     folder.mkdir(parents=True)
-    ending = "ubyte.gz" if packed else "ubyte"
-    grey = PIXELS[:, :28, :28, 0]
-    for stem in ("train", "t10k"):
-        images = folder / f"{stem}-images-idx3-{ending}"
-        write_idx(images, grey, packed)
-        labels = folder / f"{stem}-labels-idx1-{ending}"
-        write_idx(labels, LABELS.astype(np.uint8), packed)
-    test = load("fashion-mnist", "test", tmp_path)
-    order = np.argsort(LABELS, kind="stable")
-    np.testing.assert_array_equal(test.images[:, 0], grey[order])
-    assert test.labels.tolist() == sorted(LABELS)
-    assert test.class_names[0] == "T-shirt/top"
-    images = folder / f"t10k-images-idx3-{ending}"
-    raw = gzip.decompress(images.read_bytes()) if packed else grey.tobytes()
-    cut = io.BytesIO(raw[:-1]).getvalue()
-    images.write_bytes(gzip.compress(cut) if packed else cut)
-    with pytest.raises(ValueError, match="not a whole IDX file"):
-        load("fashion-mnist", "test", tmp_path)
+    for part, stem in (("train", "train"), ("test", "t10k")):
+        images, labels = of_part(part)
+        for name, array in (
+            (f"{stem}-images-idx3-ubyte", images[:, :28, :28, 0]),
+            (f"{stem}-labels-idx1-ubyte", labels.astype(np.uint8)),
+        ):
+            raw = worlds.idx(array)
+            if packed:
+                (folder / f"{name}.gz").write_bytes(gzip.compress(raw))
+            else:
+                (folder / name).write_bytes(raw)
+    found = load("fashion-mnist", "test", tmp_path)
+    order = np.argsort(labels, kind="stable")
+    np.testing.assert_array_equal(
+        found.images[:, 0], images[order, :28, :28, 0]
+    )
+    assert found.labels.tolist() == sorted(labels)
+    assert found.class_names[0] == "T-shirt/top"
+
+
+def test_an_idx_file_is_whole_or_named(tmp_path):
+    values = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    raw = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 3, 4) + values.tobytes()
+    with pytest.raises(FileNotFoundError, match="no a-ubyte"):
+        read_idx(tmp_path, "a")
+    (tmp_path / "a-ubyte").write_bytes(raw)
+    (tmp_path / "b-ubyte.gz").write_bytes(gzip.compress(raw))
+    for stem in "ab":
+        assert np.array_equal(read_idx(tmp_path, stem), values)
+    (tmp_path / "a-ubyte").write_bytes(raw[:-1])
+    (tmp_path / "b-ubyte.gz").write_bytes(gzip.compress(raw + b"1"))
+    for stem in "ab":
+        with pytest.raises(ValueError, match="not a whole IDX file"):
+            read_idx(tmp_path, stem)
 
 
 def test_root_comes_from_the_argument_then_the_environment(
-    archive, tmp_path, monkeypatch
+    archive, original, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("LABKD_DATA", str(archive.parent))
     assert load("cifar10", "test").source == "jpeg-q75"
-    found = load("cifar10", "test", tmp_path / "original")
-    assert found.source == "original"
+    assert load("cifar10", "test", original).source == "original"
     monkeypatch.delenv("LABKD_DATA")
     monkeypatch.chdir(archive.parent.parent)
     archive.parent.rename(tmp_path / "data")
     assert load("cifar10", "test").source == "jpeg-q75"
 
 
-def test_absent_data_names_the_ways_to_get_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", ["cifar10", "fashion-mnist"])
+def test_absent_data_names_every_way_to_get_it(name, tmp_path, monkeypatch):
     def offline(*arguments, **options):
-        raise OSError("no network")
+        raise OSError("no network today")
 
-    monkeypatch.setattr(datasets, "CIFAR10", offline)
-    with pytest.raises(FileNotFoundError) as caught:
-        load("cifar10", "train", tmp_path)
-    for way in (CIFAR10_JPEG, "LABKD_DATA", "digits", str(tmp_path)):
-        assert way in str(caught.value)
-    monkeypatch.setattr("labkd.sources.DEBIAN_FASHION_MNIST", tmp_path)
-    with pytest.raises(FileNotFoundError, match="dataset-fashion-mnist"):
-        load("fashion-mnist", "train", tmp_path, download=False)
+    module = SimpleNamespace(load_dataset=offline)
+    monkeypatch.setitem(sys.modules, "datasets", module)
+    for kind in ("CIFAR10", "FashionMNIST"):
+        monkeypatch.setattr(datasets, kind, offline)
+    monkeypatch.setattr(data, "DEBIAN_FASHION_MNIST", tmp_path)
+    monkeypatch.setattr(data, "_class_names", lambda name: CIFAR10_CLASSES)
+    ways = ["LABKD_DATA", "digits", str(tmp_path), "pip install datasets"]
+    if name == "cifar10":
+        ways += [CIFAR10_JPEG, "cifar-10-batches-py", "cifar10/train/<class>"]
+    else:
+        ways += ["dataset-fashion-mnist"]
+    for download, tried in ((True, 2), (False, 0)):
+        with pytest.raises(FileNotFoundError) as caught:
+            load(name, "train", tmp_path, download=download)
+        said = str(caught.value)
+        assert [way for way in ways if way not in said] == []
+        assert said.count("no network today") == tried and "\n" not in said
 
 
 @pytest.mark.parametrize(

@@ -91,14 +91,6 @@ def test_a_file_runs_by_itself_from_any_folder(tmp_path):
     assert printed == numbers_of(FILES[-1])
 
 
-def test_the_page_lists_every_file_beside_its_chapter():
-    page = (ROOT / "docs" / "solutions.md").read_text("utf-8")
-    rows = [line for line in page.splitlines() if ".ipynb#" in line]
-    names = r"(\w+)\.(?:ipynb#exercises|py)\)"
-    listed = [re.findall(names, row) for row in rows]
-    assert listed == [[file.stem, file.stem] for file in FILES]
-
-
 def test_a_command_that_a_chapter_gives_is_understood():
     given = [
         shlex.split(command.replace("\\\n", " "))

@@ -26,9 +26,9 @@ from warm import ENVIRONMENT, Command
 from labkd import records
 from labkd.data import load
 from labkd.lab.building import build
-from labkd.lab.examination import sha256_of
 from labkd.lab.outcomes import evaluate, load_weights
 from labkd.lab.recipes import find
+from labkd.lab.validate_teacher import sha256_of
 from labkd.pixels import Normalise, predict
 
 SCRATCH = "scratch-vit-digits"

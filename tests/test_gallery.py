@@ -1,13 +1,17 @@
-r"""The gallery of mistakes: lessons, the classroom, the record and damage."""
+r"""The gallery of mistakes: lessons, classroom, record, damage and cards."""
 
 import copy
 import json
+import re
 from dataclasses import asdict
 
+import jupytext
 import pytest
 import torch
+from conftest import ROOT
 
 from labkd import mistakes
+from labkd.inference import PairedDifference, paired_difference
 from labkd.lab import damage, gallery
 from labkd.lab.classroom import Classroom, heard, judged, train
 from labkd.lab.lessons import LESSONS
@@ -15,18 +19,21 @@ from labkd.lab.perceptrons import Perceptrons, say
 from labkd.soft_targets import distillation_loss
 from labkd.virtual_teacher import virtual_targets
 
+# PyTorch warns of a mistake that is on the cards.
+pytestmark = pytest.mark.filterwarnings("ignore:reduction. 'mean' divides")
 WRONG = [name for name, lesson in LESSONS.items() if lesson.right != name]
 # What a mistake is in, where it is not in the loss alone.
 ELSEWHERE = {
     "teacher trained too": {"loss", "teacher"},
     "teacher in training mode": {"teacher"},
+    "new head": {"answers"},
     "out of step": {"answers"},
     "other normalisation": {"answers"},
     "teacher sees fewer": {"answers"},
     "student frozen": {"frozen"},
+    "student unwrapped": {"processes"},
     "batch statistics, sorted": {"batch_statistics"},
     "batch statistics, shuffled": {"batch_statistics"},
-    "mean of logits": {"answers"},
 }
 
 
@@ -52,56 +59,74 @@ def test_a_wrong_lesson_differs_in_its_mistake_alone(name):
     assert different == ELSEWHERE.get(name, {"loss"})
 
 
-def soft(form, z, v, y, T=4.0):
-    r"""A form's soft term, from its loss with all weight on it."""
-    return form(z, v, y, T, 1.0)
-
-
 def test_each_form_is_what_its_line_says(batch):
     z, v, y = batch
     T, C = 4.0, 10
     p, q = (v / T).softmax(1), (z / T).softmax(1)
     kl = (p * (p / q).log()).sum(1).mean()
     twice = (v.softmax(1) / T).softmax(1)
-    at_one = z.softmax(1)
+    clipped = [(x / T).clamp(1e-7, 1) for x in (z, v)]
+    names = clipped[1] * (clipped[1] / clipped[0]).log()
     expected = {
-        mistakes.mean_over_classes: T**2 * kl / C,
-        mistakes.no_square: kl,
-        mistakes.probabilities: T**2 * (p * (p.log() - q)).sum(1).mean(),
-        mistakes.swapped: T**2 * (q * (q / p).log()).sum(1).mean(),
-        mistakes.logarithm_promised: T**2
-        * (p.exp() * (p - q.log())).sum(1).mean(),
-        mistakes.squared_error: T**2 * ((p - q) ** 2).mean(),
-        mistakes.second_softmax: T**2
-        * (twice * (twice / q).log()).sum(1).mean(),
-        mistakes.two_temperatures: T**2
-        * (p * (p / at_one).log()).sum(1).mean(),
-        mistakes.softmax_before_labels: T**2 * kl,
+        mistakes.divergence: kl,
+        mistakes.mean_over_classes: kl / C,
+        mistakes.no_square: kl / T**2,
+        mistakes.probabilities: (p * (p.log() - q)).sum(1).mean(),
+        mistakes.swapped: (q * (q / p).log()).sum(1).mean(),
+        mistakes.logarithm_promised: (p.exp() * (p - q.log())).sum(1).mean(),
+        mistakes.squared_error: ((p - q) ** 2).mean(),
+        mistakes.second_softmax: (twice * (twice / q).log()).sum(1).mean(),
+        mistakes.two_temperatures: (p * (p / z.softmax(1)).log())
+        .sum(1)
+        .mean(),
+        mistakes.raw_logits: names.sum(1).mean() / T**2,
         mistakes.own_teacher: 0 * kl,
-        mistakes.teacher_attached: T**2 * kl,
     }
     for form, value in expected.items():
-        torch.testing.assert_close(soft(form, z, v, y), value)
-    unannounced = soft(mistakes.logarithm_unannounced, z, v, y)
+        torch.testing.assert_close(form(z, v, T), value)
+    unannounced = mistakes.logarithm_unannounced(z, v, T)
     assert unannounced.isnan()
     assert torch.autograd.grad(unannounced, z)[0].isfinite().all()
+
+
+def test_each_whole_loss_is_what_its_line_says(batch):
+    z, v, y = batch
     hard = torch.nn.functional.cross_entropy(z, y)
-    wholes = {
-        mistakes.mean_times_hundred: 100 * kl / C + 0.5 * hard,
-        mistakes.weight_reversed: 0.9 * hard + 0.1 * T**2 * kl,
-        # 32.7 in place of 22.4, before the mean over classes.
-        mistakes.sum_for_product: 32.7 * kl / C + 0.3 * hard,
+    kl = mistakes.divergence(z, v, 4.0)
+    ours = 0.1 * hard + 0.9 * 16 * kl
+    expected = {
+        mistakes.loss_with(): ours,
+        mistakes.mean_times_hundred: 100 * kl / 10 + 0.5 * hard,
+        mistakes.weight_reversed: 0.9 * hard + 0.1 * 16 * kl,
+        mistakes.sum_for_product: (32 + 0.9) * kl / 10 + 0.1 * hard,
+        mistakes.loss_doubled: 2 * ours,
     }
-    for form, value in wholes.items():
-        weight = 0.7 if form is mistakes.sum_for_product else 0.9
-        torch.testing.assert_close(form(z, v, y, T, weight), value)
+    for form, value in expected.items():
+        torch.testing.assert_close(form(z, v, y, 4.0, 0.9), value)
+        torch.testing.assert_close(
+            mistakes.loss_with()(z, v, y, 4.0, 0.9),
+            distillation_loss(z, v, y, temperature=4.0, soft_weight=0.9),
+        )
+
+
+def test_four_of_64_images_weigh_as_much_as_sixty(batch):
+    z, v, y = (torch.cat([x, x]) for x in batch)
+    each = torch.stack(
+        [
+            distillation_loss(z[i : i + 1], v[i : i + 1], y[i : i + 1])
+            for i in range(64)
+        ]
+    )
+    expected = (each[:60].mean() + each[60:].mean()) / 2
+    ours = mistakes.mean_of_means(z, v, y, 4.0, 0.9)
+    torch.testing.assert_close(ours, expected)
 
 
 def test_softmax_before_labels_is_in_the_hard_term(batch):
     z, v, y = batch
     expected = torch.nn.functional.cross_entropy(z.softmax(1), y)
-    ours = mistakes.softmax_before_labels(z, v, y, 4.0, 0.0)
-    torch.testing.assert_close(ours, expected)
+    loss = mistakes.loss_with(hard=mistakes.softmax_before_labels)
+    torch.testing.assert_close(loss(z, v, y, 4.0, 0.0), expected)
 
 
 def test_peers_attached_pull_each_other(batch):
@@ -141,28 +166,41 @@ def test_doubtful_labels_are_wrong_where_they_should_be(room):
 
 
 def test_answers_are_to_the_question_that_their_name_says(room):
-    teacher, answers = room.teachers[0], room.answers
-    asked = say(teacher, room.images["train"])[0]
+    answers, labels = room.answers, room.labels["train"]
+    asked = say(room.teacher, room.images["train"])[0]
     torch.testing.assert_close(answers["teacher"], asked)
     step = answers["out of step"]
     assert not step.equal(asked)
     assert step.sort(0).values.equal(answers["teacher"].sort(0).values)
-    members = [say(one, room.images["train"])[0] for one in room.teachers]
-    belief = sum((v / 4).softmax(1) for v in members) / 3
-    torch.testing.assert_close((answers["ensemble"] / 4).softmax(1), belief)
-    geometric = torch.stack([(v / 4).log_softmax(1) for v in members]).mean(0)
-    torch.testing.assert_close(
-        (answers["mean of logits"] / 4).softmax(1), geometric.softmax(1)
-    )
+    right = {
+        name: (v.argmax(1) == labels).double().mean()
+        for name, v in answers.items()
+    }
+    # A head that was never trained guesses.
+    assert right["new head"] < 0.3 < 0.9 < right["teacher"]
+
+
+def test_of_two_processes_the_first_hears_half(room):
+    students = [
+        train(LESSONS[name], room, "few", 1, 0.01, steps=3)[0]
+        for name in ("hinton", "student unwrapped")
+    ]
+    assert not students[0].first.equal(students[1].first)
+    which = room.given("few", 0)[0]
+    kept = room.images["train"].clone()
+    room.images["train"][which[1::2]] = 0  # those of the other process
+    again = train(LESSONS["student unwrapped"], room, "few", 1, 0.01, steps=3)
+    room.images["train"] = kept
+    assert again[0].first.equal(students[1].first)
 
 
 def test_who_is_trained_and_who_is_not(room):
-    before = copy.deepcopy(room.teachers[0].state_dict())
+    before = copy.deepcopy(room.teacher.state_dict())
     for name in ("hinton", "teacher trained too", "teacher in training mode"):
         train(LESSONS[name], room, "few", 2, 0.01, steps=3)
-    after = room.teachers[0].state_dict()
+    after = room.teacher.state_dict()
     assert all(before[key].equal(after[key]) for key in before)
-    teacher, batch = room.teachers[0].repeated(2), torch.arange(8).expand(2, 8)
+    teacher, batch = room.teacher.repeated(2), torch.arange(8).expand(2, 8)
     asked = room.answers["teacher"][batch]
     learning = heard(LESSONS["teacher trained too"], room, teacher, batch)
     torch.testing.assert_close(learning, asked)
@@ -274,7 +312,6 @@ def test_damage_is_at_the_rate_that_it_says():
     assert damage.damage(record, "no square", "few").mean == -20
     tuned = damage.damage(record, "no square", "few", tuned=True)
     assert tuned.mean == -10 and tuned.half_width == 0
-    assert damage.points(tuned) == "-10.0 ± 0.0 *"
     with pytest.raises(ValueError, match="no square"):
         damage.damage(record, "no square", "few", score="nll")
 
@@ -299,12 +336,30 @@ def test_the_command_writes_a_record(tmp_path, monkeypatch, room):
     assert 90 < written["teacher"] < 100
 
 
-def test_the_table_has_a_row_for_each(record):
-    text = damage.table(record)
-    assert text.count("<tr>") == len(WRONG) + 1
+def test_the_order_is_by_damage(record):
     order = damage.by_damage(record)
     costs = [damage.damage(record, name, "doubtful").mean for name in order]
-    assert costs == sorted(costs)
+    assert sorted(order) == sorted(WRONG) and costs == sorted(costs)
+
+
+def test_a_picture_says_and_draws_its_numbers():
+    pull = {"loss": 0.5, "gradient": 0.25, "angle": 30.0}
+    gaps = {
+        "few": PairedDifference(-3.0, 1.0),
+        "doubtful": PairedDifference(-80.0, 2.0),
+    }
+    drawn = damage.picture(pull, gaps)
+    (label,) = re.findall('aria-label="([^"]+)"', drawn)
+    assert label == (
+        "Loss 0.5 ×, gradient 0.25 ×, 30°, accuracy few -3.0 ± 1.0, "
+        "doubtful -80.0 ± 2.0"
+    )
+    # Half of 36, a quarter of 36, eight a point from -15 on, an arrow.
+    assert "M0 34h18" in drawn and "M0 0h9l" in drawn
+    assert "rotate(-30)" in drawn and "M282 30H298M290 27v6" in drawn
+    assert "M200 55l-5 3l5 3" in drawn
+    nothing = damage.picture(pull | {"loss": None}, {})
+    assert "Loss not a number" in nothing and "unchanged" in nothing
 
 
 def test_the_softened_virtual_teacher_is_the_published_one(batch):
@@ -315,3 +370,185 @@ def test_the_softened_virtual_teacher_is_the_published_one(batch):
     soft = (targets * (targets.log() - log_q)).sum(1).mean()
     hard = torch.nn.functional.cross_entropy(z, y)
     torch.testing.assert_close(loss, 0.5 * hard + 0.5 * 400 * soft)
+
+
+CHAPTER = ROOT / "notebooks" / "16_the_gallery_of_mistakes.py"
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
+
+
+def cards():
+    r"""Of each card its title, symptoms, code, test, and what it shows."""
+    cells, found = jupytext.read(CHAPTER).cells, []
+    for cell, after in zip(cells, cells[1:], strict=False):
+        if "card" in cell.metadata.get("tags", []):
+            title, symptoms = cell.source.split("\n\n")[:2]
+            code, test = FENCE.findall(cell.source)
+            listed = " ".join(symptoms.strip("*").split())
+            found.append(
+                (
+                    title.removeprefix("### "),
+                    listed.partition(": ")[2].split(", "),
+                    code,
+                    test,
+                    re.findall('"([^"]+)"', after.source),
+                )
+            )
+    return found
+
+
+CARDS = cards()
+each_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card[0])
+
+
+def version(code, other):
+    r"""The code without the lines that are marked as the other kind."""
+    lines = [x for x in code.splitlines() if not x.endswith(f"# {other}")]
+    return "\n".join(lines)
+
+
+def run(*texts):
+    r"""What texts define, one after the other, after `import torch`."""
+    names = {}
+    for text in ("import torch", *texts):
+        exec(text, names)
+    return names
+
+
+@each_card
+def test_its_test_passes_on_the_right_lines_and_fails_on_the_wrong(card):
+    _, _, code, test, _ = card
+    (name,) = re.findall(r"^def (test_\w+)\(\):", test, re.M)
+    run(version(code, "wrong"), test)[name]()
+    wrong = run(version(code, "right"), test)[name]
+    with pytest.raises(AssertionError):
+        wrong()
+
+
+@each_card
+def test_both_kinds_of_lines_are_marked_and_no_lambda_is_among_them(card):
+    _, _, code, _, _ = card
+    assert "# wrong" in code and "# right" in code and "lambda" not in code
+    assert max(map(len, code.splitlines())) <= 72
+
+
+def test_every_mistake_has_its_card():
+    shown = [name for *_, names in CARDS for name in names]
+    # A student without a teacher is a yardstick.
+    assert sorted(shown) == sorted(set(WRONG) - {"labels alone"})
+    assert len({title for title, *_ in CARDS}) == len(CARDS) == 29
+
+
+def form_on(card):
+    r"""The function of a card's wrong lines."""
+    (name,) = re.findall(r"^def (\w+)\(", card[2], re.M)
+    return run(version(card[2], "right"))[name]
+
+
+def test_two_tests_find_every_wrong_soft_term():
+    tests = {}
+    for *_, test, _ in CARDS:
+        tests[re.findall(r"def (test_\w+)", test)[0]] = test
+    names = "test_equals_have_nothing_to_teach", "test_by_hand"
+    assert len(SOFT_TERMS) >= 8
+    for _, _, code, _, _ in SOFT_TERMS:
+        for other, passes in (("wrong", True), ("right", False)):
+            found = []
+            for name in names:
+                check = run(version(code, other), tests[name])[name]
+                try:
+                    check()
+                    found.append(True)
+                except AssertionError:
+                    found.append(False)
+            assert all(found) == passes
+
+
+SOFT_TERMS = [
+    card for card in CARDS if "def soft_term(student_logits" in card[2]
+]
+WHOLE = [
+    card
+    for card in CARDS
+    if "def loss(student_logits" in card[2] and card[4] != ["loss doubled"]
+]
+
+
+@pytest.mark.parametrize("card", SOFT_TERMS, ids=lambda card: card[0])
+def test_a_soft_term_on_a_card_is_the_one_that_was_trained(card, batch):
+    z, v, y = batch
+    term = form_on(card)(z, v, 4.0)
+    whole = 0.1 * torch.nn.functional.cross_entropy(z, y) + 14.4 * term
+    trained = LESSONS[card[4][0]].loss(z, v, y, 4.0, 0.9)
+    torch.testing.assert_close(whole, trained, equal_nan=True)
+
+
+@pytest.mark.parametrize("card", WHOLE, ids=lambda card: card[0])
+def test_a_loss_on_a_card_is_the_one_that_was_trained(card, batch):
+    z, v, y = batch
+    trained = LESSONS[card[4][0]].loss(z, v, y, 4.0, 0.9)
+    torch.testing.assert_close(form_on(card)(z, v, y, 4.0, 0.9), trained)
+
+
+def symptom_of_the_loss(loss):
+    if loss is None:
+        return "loss is not a number"
+    if loss < 0:
+        return "loss is negative"
+    if loss < 0.7:
+        return "loss is too small"
+    return "loss looks right" if loss <= 1.3 else "loss does not fall"
+
+
+def gains_nothing(record, name):
+    r"""In a classroom, not found to be better than labels alone."""
+    for setting in damage.SETTINGS:
+        alone = damage.chosen(record["lessons"]["labels alone"][setting])
+        right = damage.chosen(record["lessons"]["hinton"][setting])
+        (ours,) = (
+            trial["test"]
+            for trial in record["lessons"][name][setting]
+            if trial["rate"] == right["rate"]
+        )
+        if paired_difference(ours, alone["test"]).low <= 0:
+            return True
+    return False
+
+
+@each_card
+def test_its_symptoms_are_those_of_the_record(card, record):
+    _, symptoms, _, _, names = card
+    if not names or names == ["loss doubled"]:
+        return
+    name = names[0]
+    loss = symptom_of_the_loss(record["pulls"][name]["loss"])
+    assert [s for s in symptoms if s.startswith("loss")] == [loss]
+    gaps = [damage.damage(record, name, s) for s in damage.SETTINGS]
+    low = any(gap.mean < -7 for gap in gaps)
+    assert ("accuracy is low" in symptoms) == low
+    if LESSONS[name].right == "hinton":
+        assert ("no gain" in symptoms) == gains_nothing(record, name)
+    if "too unsure" in symptoms:
+        for setting in damage.SETTINGS:
+            nll = damage.damage(record, name, setting, score="nll")
+            assert nll.found and nll.mean > 0
+
+
+def test_cards_are_sorted_by_damage_within_three_groups(record):
+    headings = re.split(r"^# ## ", CHAPTER.read_text("utf-8"), flags=re.M)
+    titles = [
+        re.findall(r"^# ### (.*)$", text, re.M)
+        for text in headings
+        if "# ### " in text
+    ]
+    names = {title: shown[0] for title, *_, shown in CARDS if shown}
+    wreck, cost, none = (
+        [names[title] for title in group if title in names] for group in titles
+    )
+    for group in (wreck, cost, none):
+        means = [damage.damage(record, n, "doubtful").mean for n in group]
+        assert means == sorted(means)
+    assert all(
+        damage.damage(record, n, "doubtful").mean < -7 for n in wreck
+    ) and all(damage.damage(record, n, "doubtful").mean > -7 for n in cost)
+    assert all(damage.harmless(record, name) for name in none)
+    assert not any(damage.harmless(record, name) for name in wreck + cost)

@@ -1,26 +1,21 @@
-r"""The comparison on the home page says what the records say."""
+r"""The chart on the home page says what the records say."""
 
 import re
 
 import headline
 import pytest
 
-from labkd.inference import area_under_curve, crossing, paired_difference
+from labkd.inference import paired_difference
 from labkd.lab.recipes import RECIPES
+from labkd.records import parts_of
 
 SCRATCH = "scratch-vit-cifar10"
-ARGMAX = "argmax-vit_from_resnet18-cifar10"
-CONTROL = "control-vit-cifar10"
 TEACHER = "teacher-resnet18-cifar10"
+CNN = "soft-small_cnn_from_resnet18-cifar10"
 
 
-CURVE = (0.2, 0.4, 0.5)
-
-
-def runs(recipe, accuracies, size="laptop", curves=(), **config):
+def runs(recipe, accuracies, size="laptop", **config):
     whole = {
-        "objective": "cross-entropy",
-        "distillation_token": False,
         "teacher": "",
         "training_images": 300,
         "epochs": 3,
@@ -37,140 +32,110 @@ def runs(recipe, accuracies, size="laptop", curves=(), **config):
             "teacher": {"recipe": whole["teacher"], "size": size, "seed": 0},
             "parameters": 1234,
             "test": {"accuracy": accuracy},
-            "epochs": [
-                {"validation": {"accuracy": a}}
-                for a in (curves[seed] if curves else CURVE)
-            ],
+            "epochs": [{"validation": {"accuracy": accuracy}}],
         }
         for seed, accuracy in enumerate(accuracies)
     ]
 
 
-def teacher(accuracy=0.9, size="laptop", **config):
-    curves = [(0.3, 0.5, accuracy)]
-    config = {"baseline": "", "training_images": 0} | config
-    return runs(TEACHER, [accuracy], size, curves, **config)
+def teacher(accuracy=0.9, size="laptop"):
+    return runs(TEACHER, [accuracy], size, baseline="")
 
 
-def soft(accuracies, size="laptop", curves=()):
-    lesson = {"objective": "soft", "teacher": TEACHER}
-    ours = runs(headline.CENTRAL, accuracies, size, curves, **lesson)
-    return ours + teacher(size=size)
+def soft(accuracies, size="laptop", recipe=headline.CENTRAL, **config):
+    return runs(recipe, accuracies, size, teacher=TEACHER, **config)
 
 
-def scratch(accuracies, size="laptop", curves=()):
-    return runs(SCRATCH, accuracies, size, curves, baseline="")
+def scratch(accuracies, size="laptop"):
+    return runs(SCRATCH, accuracies, size, baseline="")
 
 
-def text_of(found):
-    return headline.headline(found).replace("\N{NO-BREAK SPACE}", " ")
+def rows_of(found):
+    text = headline.headline(found).replace("\N{NO-BREAK SPACE}", " ")
+    rows = re.findall("<li>.*?</li>", text)
+    return [re.sub(r"<span.*</span>|<[^>]+>", " ", row) for row in rows]
 
 
-def test_it_gives_both_means_and_the_paired_difference():
+def test_a_row_has_the_paired_difference_and_every_network():
     ours, theirs = [0.56, 0.59, 0.60], [0.54, 0.56, 0.55]
-    text = text_of(scratch(theirs) + soft(ours))
+    (row,) = rows_of(scratch(theirs) + soft(ours) + teacher())
     points = ([100 * value for value in arm] for arm in (ours, theirs))
-    difference = paired_difference(*points)
-    assert difference.labelled("points") in text
-    assert "1,234 parameters" in text and "300 images, 3 epochs" in text
-    assert "CIFAR-10 (JPEG copy, quality 75)" in text
-    assert "gets 55.0 % of the test images" in text
-    assert "and 58.3 % when" in text and "Over 3 paired seeds" in text
-    assert "ResNet-18 (itself 90.0 % right)" in text
-    assert difference.mean > 0 and not difference.found
-    assert "**Here: no difference found**" in text
-    text = text_of(scratch([0.5, 0.51]) + soft([0.6, 0.62]))
-    assert "**Here: higher**" in text and "| here: higher |" in text
+    assert paired_difference(*points).short in row
+    assert "ViT" in row and "ResNet-18" in row
+    assert "CIFAR-10 (JPEG copy, quality 75), 300 images, 3 epochs" in row
+    assert "alone 55.0 %, taught 58.3 %, teacher 90.0 %" in row
 
 
-def test_a_loss_is_told_as_one():
-    text = text_of(scratch([0.6, 0.61]) + soft([0.5, 0.51]))
-    assert "-10.0 ± 0.0 points" in text and "**Here: lower**" in text
+def test_a_network_that_was_not_counted_is_as_large_as_one_of_its_shape():
+    found = scratch([0.5, 0.6]) + soft([0.7, 0.75]) + teacher()
+    for run in found:
+        run["parameters"] = 1_234_000
+    found[-1]["parameters"] = None
+    found += runs("other", [0.5], architecture="resnet18")
+    found[-1]["parameters"] = 5_600_000
+    (row,) = rows_of(found)
+    assert row.count("(1.2 M)") == 2
+    found[-2]["config"]["architecture"] = "resnet18"
+    (row,) = rows_of(found)
+    assert "ViT  (1.2 M)" in row and "ResNet-18  (5.6 M)" in row
 
 
-def test_a_weak_teacher_leaves_no_verdict():
+def test_losses_are_shown_too_below_the_gains():
+    found = scratch([0.5, 0.51]) + teacher() + soft([0.6, 0.62])
+    found += soft([0.4, 0.41], recipe=CNN)
+    first, second = rows_of(found)
+    assert "+10.5 ± " in first and "-10.0 ± 0.0" in second
+
+
+def test_a_weak_teacher_leaves_no_row():
     found = scratch([0.5, 0.6]) + soft([0.7, 0.75])
-    assert "here:" in text_of(found).lower()
-    found[-1]["epochs"][-1]["validation"]["accuracy"] = 0.505
-    text = text_of(found)
-    assert "**Not tested**: " in text and "| not tested |" in text
-    assert "here:" not in text.lower()
-
-
-def test_what_happened_on_the_way():
-    slow = [(0.1, 0.3, 0.5), (0.2, 0.3, 0.5)]
-    quick = [(0.1, 0.5, 0.6), (0.1, 0.4, 0.6)]
-    found = scratch([0.5, 0.6], curves=slow) + soft([0.7, 0.75], curves=quick)
-    text = text_of(found)
-    epochs, areas = (
-        paired_difference(*([of(c) for c in side] for side in (quick, slow)))
-        for of in (
-            lambda curve: crossing(curve, 0.45),
-            lambda curve: 100 * area_under_curve(curve),
-        )
-    )
-    assert epochs.labelled("epochs") in text
-    assert areas.labelled("points") in text
-    never = [(0.1, 0.2, 0.3)] * 2
-    found = scratch([0.5, 0.6], curves=slow) + soft([0.7, 0.75], curves=never)
-    assert "some runs never reach" in text_of(found)
+    assert len(rows_of(found + teacher())) == 1
+    assert rows_of(found + teacher(0.6)) == []
+    more = soft([0.6, 0.62], recipe=CNN)
+    text = headline.headline(found + more + teacher())
+    assert "Left out" not in text
+    more[0]["teacher"]["recipe"] = more[1]["teacher"]["recipe"] = "nobody"
+    text = headline.headline(found + more + teacher())
+    assert "Left out: 1 " in text
 
 
 @pytest.mark.parametrize(
     "found", [[], scratch([0.5, 0.6]), soft([0.5]) + scratch([0.5])]
 )
 def test_without_two_pairs_it_says_nothing_of_them(found):
-    assert "has not been recorded yet" in headline.headline(found)
+    text = headline.headline(found + teacher())
+    assert "No comparison has been recorded" in text
 
 
 def test_the_largest_recorded_size_is_shown_alone():
-    small = scratch([0.5, 0.6]) + soft([0.7, 0.75])
+    small = scratch([0.5, 0.6]) + soft([0.7, 0.75]) + teacher()
     large = scratch([0.8, 0.82], "full") + soft([0.9, 0.91], "full")
-    text = headline.headline(small + large)
-    assert "81.0 ± 1.4" in text and "55.0" not in text
-    lonely = small + scratch([0.8, 0.82], "full")
-    assert "55.0 ± 7.1" in headline.headline(lonely)
+    large += teacher(0.95, "full")
+    (row,) = rows_of(sorted(small + large, key=lambda r: r["recipe"]))
+    assert "alone 81.0 %" in row and "55.0" not in row
+    (row,) = rows_of(small + scratch([0.8, 0.82], "full"))
+    assert "alone 55.0 %" in row
 
 
-def test_every_arm_of_the_baseline_has_a_row():
-    others = runs(
-        ARGMAX, [0.55, 0.57], objective="argmax", teacher=TEACHER
-    ) + runs(CONTROL, [0.5, 0.6], distillation_token=True)
-    strangers = runs("soft-cnn-digits", [0.9, 0.8], baseline="another")
-    found = scratch([0.5, 0.6]) + soft([0.7, 0.75]) + others + strangers
-    found.append(found.pop(4))
-    rows = headline.headline(found).splitlines()[4:]
-    words = [row.split(" | ")[0].removeprefix("| ") for row in rows if row]
-    assert words == [
-        "the labels alone",
-        "the labels, with a token (the control)",
-        "the teacher's soft labels",
-        "the teacher's first choices",
-    ]
+def test_points_of_a_sweep_and_other_methods_have_their_own_pages():
+    found = scratch([0.5, 0.6]) + soft([0.7, 0.75]) + teacher()
+    swept = soft([0.8, 0.9], recipe=CNN, tuned_as=headline.CENTRAL)
+    other = soft([0.8, 0.9], recipe="argmax-vit_from_resnet18-cifar10")
+    assert len(rows_of(found + swept + other)) == 1
 
 
-def test_every_recipe_of_the_baseline_has_words():
-    of_the_table = [
-        recipe
-        for sizes in RECIPES.values()
-        for recipe in sizes.values()
-        if recipe.baseline == SCRATCH
-    ]
-    lessons = {(r.objective, r.distillation_token) for r in of_the_table}
-    assert {("soft", False), ("doubled", False)} <= lessons
-    assert lessons <= set(headline.LEARNED)
-
-
-def test_a_teacher_of_the_same_images_is_told_from_one_of_more():
-    arms = scratch([0.5, 0.6]) + soft([0.7, 0.75])
-    assert "these images only" not in headline.headline(arms)
-    of_these = arms[:-1] + teacher(training_images=300)
-    assert "these images only" in headline.headline(of_these)
+def test_every_network_that_could_be_shown_has_a_name():
+    for name, sizes in RECIPES.items():
+        method, student, its_teacher = parts_of(name)
+        shown = [r for r in sizes.values() if r.baseline and not r.tuned_as]
+        if method == "soft" and shown:
+            assert {student, its_teacher} <= set(headline.NETWORKS)
 
 
 def test_the_drawing_is_to_scale():
-    found = scratch([0.5, 0.6]) + soft([0.52, 0.63])
-    (drawn,) = re.findall('<span class="interval".*', headline.headline(found))
+    found = scratch([0.5, 0.6]) + soft([0.52, 0.63]) + teacher()
+    text = headline.headline(found)
+    (drawn,) = re.findall('<span class="interval".*?</li>', text)
     zero, start, mean = map(float, re.findall(r"left:([\d.]+)%", drawn))
     (width,) = map(float, re.findall(r"width:([\d.]+)%", drawn))
     difference = paired_difference([52.0, 63.0], [50.0, 60.0])
@@ -179,3 +144,19 @@ def test_the_drawing_is_to_scale():
     a_point = width / (2 * difference.half_width)
     assert mean - zero == pytest.approx(a_point * difference.mean, abs=0.2)
     assert 0 < start < zero < 100 and start + width < 100
+    # The axis below is on the same scale.
+    (axis,) = re.findall('<li class="axis".*?</li>', text)
+    ticks = re.findall(r"left:([\d.]+)%\">([+-]?\d+)<", axis)
+    for place, tick in ticks:
+        there = zero + a_point * int(tick)
+        assert float(place) == pytest.approx(there, abs=0.3)
+
+
+def test_one_sentence_tells_the_central_comparison():
+    found = scratch([0.54, 0.56]) + soft([0.56, 0.59]) + teacher()
+    text = headline.sentence(found)
+    difference = paired_difference([56.0, 59.0], [54.0, 56.0])
+    assert difference.labelled("points") in text
+    for told in ("90.0 %", "1,234 parameters", "57.5 %", "55.0 %"):
+        assert told in text
+    assert "2 paired seeds on CIFAR-10 (JPEG copy, quality 75)" in text

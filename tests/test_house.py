@@ -61,3 +61,59 @@ for name in ("torchvision", "scipy", "pandas", "matplotlib", "sklearn",
 import {modules}
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+WITHOUT = """
+import sys
+for name in ({hidden},):
+    sys.modules[name] = None
+try:
+    import {module}
+except ModuleNotFoundError as missing:
+    print(missing)
+"""
+
+
+@pytest.mark.parametrize(
+    ("module", "hidden", "extra"),
+    [
+        ("labkd.records", "pandas", "course"),
+        ("labkd.figures", "matplotlib", "course"),
+        ("labkd.inference", "scipy", "course"),
+        ("labkd.shipped", "safetensors", "course"),
+        ("labkd.data", "sklearn", "course"),
+        ("labkd.own_images", "PIL", "course"),
+        ("labkd.linear_probe", "torchvision", "course"),
+        ("labkd.lab.cli", "typer", "lab"),
+    ],
+)
+def test_what_is_missing_is_named_with_its_extra(module, hidden, extra):
+    program = WITHOUT.format(module=module, hidden=repr(hidden))
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert hidden in told and f"labkd[{extra}]" in told
+
+
+def test_the_package_offers_what_readers_use_most():
+    program = """
+import sys
+import labkd
+assert "torch" not in sys.modules
+from labkd import distillation_loss, kl_divergence, soften
+from labkd import soft_targets, shipped, data
+assert labkd.distillation_loss is soft_targets.distillation_loss
+assert labkd.soften is soft_targets.soften
+assert labkd.pretrained is shipped.pretrained
+assert labkd.load is data.load
+assert {*labkd.__all__} <= {*dir(labkd)}
+try:
+    labkd.nothing
+except AttributeError:
+    sys.exit(0)
+sys.exit(1)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -3,8 +3,10 @@
 import pytest
 
 from labkd import records
+from labkd.data import load
 from labkd.lab import store, voices
 from labkd.lab.cli import main
+from labkd.lab.recipes import RECIPES
 
 NAME = "teacher-resnet18-cifar10"
 DIGITS = "teacher-resnet18-digits"
@@ -20,13 +22,15 @@ def folder(tmp_path, monkeypatch):
     ("words", "message"),
     [
         (["run", "nothing"], "no recipe 'nothing'"),
-        (["run", NAME, "--seed", "-1"], "at least 0, got -1"),
+        (["run", NAME, "--seed", "-1"], "--seed"),
+        (["run", NAME, "--seed", str(2**63)], "--seed"),
         (["run", NAME, "--set", "epochs=x"], "epochs: "),
+        (["run", NAME, "--set", "epoch=3"], "nearest are: epochs"),
         (["run", NAME, "--set", "seeds=2"], "'seeds'"),
         (["run", NAME, "--set", "dataset=gone"], "no data set 'gone'"),
         (["run", DIGITS, "--set", "training_images=5"], "5 training images"),
-        (["run", NAME, "--minutes", "-1"], "at least 0, got -1"),
-        (["run", NAME, "--minutes", "nan"], "got nan"),
+        (["run", NAME, "--minutes", "-1"], "--minutes"),
+        (["run", NAME, "--minutes", "nan"], "--minutes"),
         (
             [
                 *("run", NAME, "--set", "epochs=1"),
@@ -35,31 +39,42 @@ def folder(tmp_path, monkeypatch):
             "leave out --results",
         ),
         (["run", NAME, "--size", "huge"], "huge"),
-        (["run", NAME, "--seed", "x"], "x"),
+        (["run", NAME, "--seed", "x"], "--seed"),
         (["run", DIGITS, "--log", "paper"], "'paper'"),
-        (["run", NAME, "--accumulate", "0"], "at least 1, got 0"),
-        (["run", NAME, "--accumulate", "x"], "'x'"),
+        (["run", NAME, "--accumulate", "0"], "--accumulate"),
         (["run", NAME, "--precision", "half"], "'half'"),
         (["run", NAME, "--compile", "maybe"], "'maybe'"),
-        (["run"], "NAME"),
+        (["run"], "name"),
         (["targets", DIGITS], "cannot learn from a table"),
         (["targets", "nothing"], "no recipe 'nothing'"),
-        (["record", "--workers", "0"], "at least 1, got 0"),
+        (["record", "--workers", "0"], "--workers"),
         (["record", "--size", "huge"], "huge"),
-        ([], "verb"),
+        (["table", "--results", "nope"], "no folder nope"),
         (["dance"], "dance"),
     ],
 )
 def test_a_mistake_costs_one_line_and_status_2(words, message, folder, capsys):
-    try:
-        status = main(words)
-    except SystemExit as end:
-        status = end.code
+    assert main(words) == 2
     error = capsys.readouterr().err
-    assert status == 2
     assert message in error and error.startswith("labkd: ")
     assert error.count("\n") == 1
     assert list(folder.iterdir()) == []
+
+
+def test_nothing_asked_for_is_a_question(capsys):
+    assert main([]) == 0
+    told = capsys.readouterr().out
+    for verb in ("list", "run", "targets", "record", "table"):
+        assert f"  {verb} " in told
+
+
+def test_a_run_interrupted_at_once_costs_one_line(monkeypatch, capsys):
+    def interrupt(*words, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labkd.lab.cli.store.tuned", interrupt)
+    assert main(["run", DIGITS]) == 130
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 @pytest.mark.parametrize("words", [["run", "nothing"], ["dance"]])
@@ -70,23 +85,37 @@ def test_of_several_processes_the_first_speaks_first(
     monkeypatch.setattr("labkd.lab.voices.time.sleep", waited.append)
     for rank, seconds in (("0", []), ("1", [voices.HEARD_AFTER])):
         monkeypatch.setenv("RANK", rank)
-        try:
-            assert main(words) == 2
-        except SystemExit as end:
-            assert end.code == 2
+        assert main(words) == 2
         # Whoever is still there then has a mistake of its own to tell.
         assert capsys.readouterr().err.count("labkd: ") == 1
         assert waited == seconds
 
 
-def test_list_and_table(capsys):
+def test_the_list_has_every_recipe_once_by_chapter(capsys):
     assert main(["list"]) == 0
-    assert NAME in capsys.readouterr().out
-    assert main(["table"]) == 0
-    assert NAME in capsys.readouterr().out
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split()[:3] == ["chapter", "recipe", "shows"]
+    rows = [line.split() for line in lines]
+    chapters = [int(row[0]) for row in rows]
+    assert chapters == sorted(chapters) and set(chapters) <= set(range(1, 18))
+    sizes = [name for name, sizes in RECIPES.items() for _ in sizes]
+    assert sorted(row[1] for row in rows) == sorted(sizes)
+    kept = [r for r in records.read_all() if r["recipe"] == NAME]
+    (line,) = [row for row in lines if f"{NAME} " in row and "laptop" in row]
+    (found,) = [r for r in kept if r["size"] == "laptop"]
+    assert line.split()[-4:] == [
+        *("1", "of", "1"),
+        f"{found['seconds'] / 60:.1f}",
+    ]
 
 
-def test_the_table_ends_with_the_paired_differences(folder, capsys):
+def test_the_table_of_all_has_every_run(capsys):
+    assert main(["table", "--all"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(records.read_all())
+
+
+def test_the_table_has_means_and_paired_differences(folder, capsys):
     scores = {"accuracy": 0.5, "nll": 1.0, "ece": 0.1, "brier": 0.7}
     for recipe, gain in (("alone", 0.0), ("soft", 0.02)):
         for seed in range(3):
@@ -100,10 +129,9 @@ def test_the_table_ends_with_the_paired_differences(folder, capsys):
             }
             store.write(record, folder)
     assert main(["table", "--results", str(folder)]) == 0
-    lines = capsys.readouterr().out.strip().splitlines()
-    assert len(lines) == 1 + 6 + 1
-    assert lines[-1].startswith("soft, laptop: accuracy minus that of alone")
-    assert "+2.0 ± 0.0" in lines[-1]
+    _, alone, soft, note = capsys.readouterr().out.splitlines()
+    assert "51.0 ± 1.0" in alone and "53.0 ± 1.0" in soft
+    assert "+2.0 ± 0.0 (95 % interval)" in soft and "deviation" in note
 
 
 def test_a_trial_opens_no_test_image(folder, capsys):
@@ -114,6 +142,43 @@ def test_a_trial_opens_no_test_image(folder, capsys):
     (trial,) = folder.glob("runs/*/*.trial.json")
     assert '"test"' not in trial.read_text("utf-8")
     assert '"validation"' in trial.read_text("utf-8")
+
+
+def test_trials_are_no_records(folder, capsys):
+    # Their files stand beside records, and have no score on test images.
+    words = ["run", DIGITS, "--set", "epochs=1"]
+    assert main([*words, "--trial"]) == 0
+    assert main([*words, "--results", "runs"]) == 0
+    assert main(["table", "--results", "runs", "--all"]) == 0
+    assert len(capsys.readouterr().out.splitlines()[-2:]) == 2
+    assert len(records.read_all(folder / "runs")) == 1
+
+
+def test_a_run_that_is_there_is_not_repeated_unless_asked_for(folder, capsys):
+    words = ["run", DIGITS, "--set", "epochs=1"]
+    assert main(words) == 0
+    path = records.path_of(DIGITS, "laptop", 0, folder / "runs")
+    before = path.stat().st_mtime_ns
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "--again" in capsys.readouterr().out
+    assert path.stat().st_mtime_ns == before
+    assert main([*words, "--again"]) == 0
+    assert path.stat().st_mtime_ns > before
+
+
+def test_a_student_is_loaded_by_the_line_that_the_run_prints(folder, capsys):
+    assert main(["run", DIGITS, "--set", "epochs=1"]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    scope = {}
+    exec(line.removeprefix("to use them: "), scope)
+    student, test_set = scope["student"], load("digits", "test")
+    pixels = test_set.images / 255
+    logits = student((pixels - student.mean) / student.deviation)
+    record = records.read(DIGITS, "laptop", 0, folder / "runs")
+    hits = (logits.argmax(1) == test_set.labels).double().mean().item()
+    # Weights are kept in half precision.
+    assert hits == pytest.approx(record["test"]["accuracy"], abs=0.005)
 
 
 def test_set_leaves_a_record_of_its_own_command(folder):

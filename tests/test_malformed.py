@@ -109,6 +109,16 @@ def unpacked(images=(20, 3, 32, 32), labels=None, **more):
     return damage
 
 
+def alone(damage):
+    r"""The same, and the archive that would mend it is not there."""
+
+    def both(folder):
+        damage(folder)
+        (folder / DATA).unlink()
+
+    return both
+
+
 def picture(mode, path=RED, size=(8, 8), **options):
     def damage(folder):
         (folder / path).unlink(missing_ok=True)
@@ -225,60 +235,66 @@ CASES = {
     "trusted, unknown class": (
         archive(members() | {"c/train/lion/0.jpg": jpeg()}),
         CIFAR,
-        "c/train/lion/0.jpg has no place",
+        "train has other classes",
     ),
     "trusted, unknown split": (
         archive(members() | {"c/dev/cat/0.jpg": jpeg()}),
         CIFAR,
-        "c/dev/cat/0.jpg has no place",
+        "dev has other classes",
     ),
     "trusted, path that leaves": (
         archive(members() | {"../../etc/passwd": jpeg()}),
         CIFAR,
-        "../../etc/passwd has no place",
+        "outside the destination",
     ),
     "trusted, two sizes": (
         archive(members() | {"c/train/cat/0.jpg": jpeg(side=16)}),
         CIFAR,
         "tar.xz is damaged",
     ),
-    # What was unpacked.
-    "unpacked empty": (put(UNPACKED, b""), CIFAR, "train.safetensors is dam"),
-    "unpacked is text": (put(UNPACKED, b"text" * 9), CIFAR, "is damaged"),
+    # What was unpacked, with no archive beside it.
+    "unpacked empty": (alone(put(UNPACKED, b"")), CIFAR, "safetensors is dam"),
+    "unpacked is text": (
+        alone(put(UNPACKED, b"text" * 9)),
+        CIFAR,
+        f"put {DATA[5:]} into",
+    ),
     "unpacked without labels": (
-        lambda folder: tensors.write(
-            folder / UNPACKED, {"images": torch.zeros(2)}, {}
+        alone(
+            lambda folder: tensors.write(
+                folder / UNPACKED, {"images": torch.zeros(2)}, {}
+            )
         ),
         CIFAR,
         "train.safetensors is damaged ('labels')",
     ),
     "unpacked missing": (
-        lambda folder: (folder / UNPACKED).parent.mkdir(),
+        alone(lambda folder: (folder / UNPACKED).parent.mkdir()),
         CIFAR,
         "train.safetensors",
     ),
     "unpacked of another size": (
-        unpacked(images=(20, 3, 28, 28)),
+        alone(unpacked(images=(20, 3, 28, 28))),
         CIFAR,
         "(20, 3, 28, 28)",
     ),
     "unpacked with fewer labels": (
-        unpacked(labels=torch.arange(10)),
+        alone(unpacked(labels=torch.arange(10))),
         CIFAR,
         "torch.int64 of shape (10,)",
     ),
     "unpacked with an eleventh class": (
-        unpacked(labels=torch.arange(20)),
+        alone(unpacked(labels=torch.arange(20))),
         CIFAR,
         "labels 0 to 19",
     ),
     "unpacked with no image": (
-        unpacked(images=(0, 3, 32, 32), labels=torch.arange(0)),
+        alone(unpacked(images=(0, 3, 32, 32), labels=torch.arange(0))),
         CIFAR,
         "train.safetensors is damaged",
     ),
     "unpacked with half labels": (
-        unpacked(labels=torch.zeros(20)),
+        alone(unpacked(labels=torch.zeros(20))),
         CIFAR,
         "torch.float32 of shape (20,)",
     ),
@@ -309,6 +325,21 @@ CASES = {
         "red/03.png has (9, 8), those before it (8, 8)",
     ),
     "image of 16 bits": (picture("I;16"), LEARN, "red/03.png"),
+    "test image of 16 bits": (
+        picture("I;16", "shades/test/red/01.png"),
+        LEARN,
+        "test/red/01.png",
+    ),
+    "test image truncated": (
+        cut("shades/test/blue/01.png", 0.9),
+        LEARN,
+        "test/blue/01.png",
+    ),
+    "image that is a pipe": (
+        lambda folder: os.mkfifo(folder / "shades/test/red/9.png"),
+        LEARN,
+        "red/9.png is no image",
+    ),
     "image of floats": (
         picture("F", "shades/train/red/02.tiff"),
         LEARN,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 
-from labkd.data import load
+from labkd.data import ImageSet, load
 from labkd.decoupled import (
     correlation_loss,
     decoupled_loss,
@@ -33,7 +33,6 @@ from labkd.lab.watched import (
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
 
 LABELS = "scratch-small_cnn-cifar10"
 METHODS = (

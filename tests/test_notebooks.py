@@ -43,7 +43,7 @@ def test_the_pair_has_the_same_cells(source):
 @by_name
 def test_the_outputs_are_those_of_this_code(source):
     notebook = committed(source)
-    assert notebook.metadata.labkd["digest"] == code_digest(notebook)
+    assert notebook.metadata.labkd_digest == code_digest(notebook)
 
 
 def test_a_change_of_code_makes_outputs_stale():
@@ -80,7 +80,10 @@ def test_the_install_cell_has_the_repositorys_address(source):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     address = project["project"]["urls"]["Repository"]
     code = [c.source for c in paired(source).cells if c.cell_type == "code"]
-    assert f'"git+{address}"' in code[0]
+    # What makes records is asked for where it is used.
+    lab = any("from labkd.lab" in cell for cell in code)
+    extra = "lab" if lab else "course"
+    assert f'"labkd[{extra}] @ git+{address}"' in code[0]
 
 
 # Chapters in the form of the second edition have their number in the title.
@@ -91,7 +94,10 @@ EARLIER = [p for p in CHAPTERS if p not in NUMBERED]
 
 
 def words_in(prose):
-    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", "\n".join(prose), flags=re.S)
+    # Neither formulas nor the code of a card.
+    code = re.compile(r"^```.*?^```$", re.S | re.M)
+    text = code.sub("", "\n".join(prose))
+    text = re.sub(r"\$\$.*?\$\$|\$[^$]*\$", "", text, flags=re.S)
     return len(text.split())
 
 
@@ -109,7 +115,14 @@ def test_it_keeps_to_the_measures_of_a_chapter(source):
 @pytest.mark.parametrize("source", NUMBERED, ids=lambda p: p.stem)
 def test_it_has_the_form_of_a_chapter(source):
     notebook = paired(source)
-    prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
+    written = [c for c in notebook.cells if c.cell_type == "markdown"]
+    # Of a gallery one reads the cards that one needs: each has its measure.
+    cards, others = [], []
+    for cell in written:
+        card = "card" in cell.metadata.get("tags", [])
+        (cards if card else others).append(cell.source)
+    assert max((words_in([card]) for card in cards), default=0) <= 75
+    prose = others
     code = [c for c in notebook.cells if c.cell_type == "code"]
     folded = {"setup", "hide-input"}
     shown = [

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 
 from labkd.controls import mean_entropy
+from labkd.data import ImageSet
 from labkd.lab import experiments, launching
 from labkd.lab.building import bank_of, objective_of
 from labkd.lab.launching import Run
@@ -15,7 +16,6 @@ from labkd.lab.recipes import RECIPES, find
 from labkd.lab.teachers import recorded
 from labkd.pixels import Normalise
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
 
 TEACHER = "teacher-resnet18-cifar10"
 SCRATCH = "scratch-vit-cifar10"

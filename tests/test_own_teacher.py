@@ -1,11 +1,8 @@
 """Teachers that people bring: found, made, loaded, given their own pixels."""
 
 import pickle
-import re
 import sys
 from dataclasses import replace
-from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,11 +10,16 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from labkd.lab.own_teacher import load_weights, make
+from labkd.lab.own_teacher import (
+    PIXELS,
+    Renormalised,
+    load_weights,
+    make,
+    normalisation,
+)
 from labkd.lab.recipes import change, digest, find
-from labkd.pixels import Normalise
+from labkd.pixels import Normalise, mix
 
-ROOT = Path(__file__).resolve().parents[1]
 SOFT = find("soft-vit_from_resnet18-digits", "laptop")
 COLOUR = Normalise(torch.tensor([0.5, 0.4, 0.3]), torch.tensor([0.2] * 3))
 IMAGES = torch.randint(
@@ -225,13 +227,41 @@ def test_what_is_of_a_teacher_of_ones_own_needs_one():
     assert len({digest(recipe) for recipe in recipes}) == 5
 
 
-def test_the_commands_of_the_readme_are_of_a_recipe_that_can_be_run():
-    readme = (ROOT / "README.md").read_text("utf-8").replace("\\\n ", "")
-    commands = re.findall(r"^python -m labkd run (.*)$", readme, re.MULTILINE)
-    assert len(commands) == 2
-    for command in commands:
-        name, *words = command.split()
-        settings = [b for a, b in pairwise(words) if a == "--set"]
-        recipe = change(find(name, "laptop"), settings)
-        assert recipe.teacher == "mine:make" and recipe.image_size == 64
-    assert commands[0] == f"{commands[1]} --dry-run"
+def test_it_sees_pixels_in_its_own_normalisation():
+    seen = IMAGES.float() / 255
+    mean, deviation = (
+        torch.tensor(v)[:, None, None]
+        for v in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    )
+    expected = {
+        "student": COLOUR(IMAGES),
+        "imagenet": (seen - mean) / deviation,
+        "unit": seen,
+        "half": 2 * seen - 1,
+    }
+    assert set(expected) == set(PIXELS)
+    for kind, pixels in expected.items():
+        own = normalisation(kind, COLOUR)
+        teacher = Renormalised(nn.Identity(), COLOUR, own)
+        torch.testing.assert_close(teacher(COLOUR(IMAGES)), pixels)
+    # The student's are left as they are, to the bit.
+    same = Renormalised(nn.Identity(), COLOUR, COLOUR)
+    assert torch.equal(same(COLOUR(IMAGES)), COLOUR(IMAGES))
+
+
+def test_a_blend_is_a_blend_to_it_too():
+    teacher = Renormalised(
+        nn.Identity(), COLOUR, normalisation("half", COLOUR)
+    )
+    torch.manual_seed(0)
+    first = teacher(mix(COLOUR(IMAGES)))
+    torch.manual_seed(0)
+    torch.testing.assert_close(first, mix(teacher(COLOUR(IMAGES))))
+
+
+def test_grey_images_have_three_channels_under_imagenets():
+    grey = Normalise(torch.tensor([0.3]), torch.tensor([0.4]))
+    own = normalisation("imagenet", grey)
+    pixels = Renormalised(nn.Identity(), grey, own)(grey(IMAGES[:, :1]))
+    expected = own(IMAGES[:, :1].expand(-1, 3, -1, -1))
+    torch.testing.assert_close(pixels, expected)

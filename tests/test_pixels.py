@@ -16,6 +16,23 @@ def test_normalised_images_have_zero_mean_and_unit_variance():
     assert pixels.std(correction=0).item() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("level", [0, 7, 255])
+def test_a_channel_that_is_the_same_everywhere_becomes_zero(level):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (9, 3, 4, 4), generator=generator).byte()
+    ordinary = Normalise.of(images)
+    images[:, 2] = level
+    normalise = Normalise.of(images)
+    assert normalise.deviation[2].item() == pytest.approx(1 / 255)
+    assert normalise(images)[:, 2].abs().max() < 1e-4
+    # The others have what they had, to the bit.
+    for ours, before in (
+        (normalise.mean, ordinary.mean),
+        (normalise.deviation, ordinary.deviation),
+    ):
+        assert torch.equal(ours[:2], before[:2])
+
+
 def test_predict_uses_eval_mode_and_changes_nothing():
     torch.manual_seed(0)
     model = ResNet(width=4, num_classes=3)

@@ -121,6 +121,7 @@ def test_a_recipe_is_like_another_but_for_what_it_says(tmp_path):
     path.write_text(
         """
 wanted = [["first"], ["second"]]
+chapters = [[1, "*"]]
 
 [first.laptop]
 dataset = "digits"
@@ -137,11 +138,12 @@ epochs = 4
 """,
         "utf-8",
     )
-    recipes, wanted = read_recipes(path)
+    recipes, wanted, chapters = read_recipes(path)
     first, second = recipes["first"]["laptop"], recipes["second"]["laptop"]
     assert replace(first, epochs=4) == second and first != second
     assert first.learning_rates == (0.1, 0.2)
     assert wanted == [("first",), ("second",)]
+    assert chapters == [[1, "*"]]
     path.write_text(path.read_text("utf-8").replace("epochs = 4", "epoch = 4"))
     with pytest.raises((TypeError, ValueError)):
         read_recipes(path)

@@ -1,6 +1,7 @@
 r"""Set-up: the pinned environment, the make verbs, the one address."""
 
 import ast
+import json
 import os
 import re
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 import urllib.request
+import venv
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -45,7 +47,8 @@ def direct_requirements():
     # Loggers are the reader's choice.
     needed = [lines for name, lines in extras.items() if name != "log"]
     lines = sum(needed, project["dependencies"])
-    return [Requirement(line) for line in lines]
+    # One layer rests on another.
+    return [r for r in map(Requirement, lines) if r.name != "labkd"]
 
 
 def pinned_requirements():
@@ -204,6 +207,62 @@ def test_the_wheel_holds_the_records_and_asks_for_loose_ranges(tmp_path):
         assert [s.operator for s in Requirement(line).specifier] == [">="]
 
 
+# What others have: Colab's torch, an older one without torchvision, ours.
+COURSE = "matplotlib pandas scipy scikit-learn safetensors pillow filelock"
+INSTALLED = {
+    "Colab": ("[course]", "torch==2.9.0+cu126 torchvision==0.24.0+cu126"),
+    "a CPU's": ("[course]", "torch==2.6.0+cpu torchvision==0.21.0+cpu"),
+    "no torchvision": ("", "torch==2.9.0"),
+}
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_installing_it_replaces_nobodys_torch(name, tmp_path):
+    extras, torch = INSTALLED[name]
+    environment = tmp_path / "environment"
+    venv.create(environment, with_pip=False)
+    (place,) = environment.glob("lib/python*/site-packages")
+    there = [f"{other}==99.0" for other in f"{COURSE} tqdm".split()]
+    for line in (*torch.split(), "numpy==2.0.2", *(there if extras else ())):
+        package, version = line.split("==")
+        folder = f"{package.replace('-', '_')}-{version}.dist-info"
+        told = place / folder / "METADATA"
+        told.parent.mkdir()
+        told.write_text(
+            f"Metadata-Version: 2.1\nName: {package}\nVersion: {version}\n"
+        )
+    wheel = wheel_of(copy_of_the_package(tmp_path))
+    command = [sys.executable, "-m", "pip", "--python", environment]
+    command += "install --dry-run --quiet --no-index --report -".split()
+    done = subprocess.run(
+        [*command, f"labkd{extras} @ {wheel.as_uri()}"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    chosen = json.loads(done.stdout)["install"]
+    assert [found["metadata"]["name"] for found in chosen] == ["labkd"]
+
+
+# Windows refuses them, and takes names that differ in case for one.
+REFUSED = re.compile(
+    r'[<>:"|?*\\\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)',
+    re.I,
+)
+
+
+def test_every_file_can_be_checked_out_on_windows():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True
+    ).stdout.decode()
+    names = listed.splitlines()
+    parts = {part for name in names for part in name.split("/")}
+    assert [part for part in parts if REFUSED.search(part)] == []
+    assert len({name.lower() for name in names}) == len(names)
+    # Of 260 characters a reader's own folder has to have some.
+    assert max(map(len, names)) < 160
+
+
 def imported_names(path):
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):
@@ -225,13 +284,24 @@ def undeclared_imports(paths, requirements):
     }
 
 
-def test_whatever_the_package_imports_it_declares():
-    dependencies = PROJECT["project"]["dependencies"]
-    paths = list(ROOT.glob("labkd/**/*.py")) + list(
-        ROOT.glob("notebooks/*.py")
-    )
-    declared = [Requirement(line) for line in dependencies]
-    assert undeclared_imports(paths, declared) == set()
+def layer(*extras):
+    r"""The requirements of the package with some of its extras."""
+    project = PROJECT["project"]
+    lines = list(project["dependencies"])
+    for extra in extras:
+        lines += project["optional-dependencies"][extra]
+    return [Requirement(line) for line in lines]
+
+
+def test_the_core_asks_for_torch_and_numpy_alone():
+    assert {r.name for r in layer()} == {"torch", "numpy"}
+
+
+def test_whatever_the_package_imports_its_layers_declare():
+    core = list(ROOT.glob("labkd/*.py")) + list(ROOT.glob("notebooks/*.py"))
+    assert undeclared_imports(core, layer("course")) == set()
+    lab = list(ROOT.glob("labkd/lab/*.py"))
+    assert undeclared_imports(lab, layer("course", "lab")) == set()
 
 
 def test_whatever_the_site_and_the_tests_import_is_declared():

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from labkd.data import ImageSet
 from labkd.lab import teachers
 from labkd.lab.teachers import KEEP_EVERY, live, nobody, recorded, table_of
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
-from labkd.sources import ImageSet
 from labkd.training import fit
 from labkd.views import Bank, every_view
 

@@ -8,10 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from labkd.data import ImageSet
 from labkd.lab.teachers import live, nobody
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
-from labkd.sources import ImageSet
 from labkd.training import Watch, draw_epoch, fit, parts
 from labkd.views import Bank
 from labkd.vit import VisionTransformer

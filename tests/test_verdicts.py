@@ -146,3 +146,18 @@ def test_seeds_are_paired():
     assert judged.difference.half_width == pytest.approx(half, rel=1e-4)
     with pytest.raises(ValueError):
         verdicts.judge(found, OURS, "no-such-recipe", "laptop")
+
+
+def test_gains_are_differences_by_seed_of_what_was_tested():
+    weak = "soft-small_cnn_from_large_cnn-cifar10"
+    names = {"soft": OURS, "none": "fitnets-none-cifar10", "weak": weak}
+    found = verdicts.gains(SHIPPED, names, THEIRS, "laptop")
+    # No record, or no better teacher: left out.
+    assert list(found) == ["soft"]
+    pairs = verdicts.pairs_of(SHIPPED, OURS, THEIRS, "laptop")
+    assert len(found["soft"]) == len(pairs) >= 2
+    judged = verdicts.judge(SHIPPED, OURS, THEIRS, "laptop")
+    mean = statistics.mean(found["soft"])
+    assert mean == pytest.approx(judged.difference.mean)
+    one = [r for r in SHIPPED if r["recipe"] != OURS or r["seed"] == 0]
+    assert verdicts.gains(one, {"soft": OURS}, THEIRS, "laptop") == {}

@@ -18,8 +18,8 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image
 
-from labkd import archives
-from labkd.archives import CIFAR10_CLASSES, CIFAR10_JPEG
+from labkd import data
+from labkd.data import CIFAR10_CLASSES, CIFAR10_JPEG
 from labkd.lab.cli import main
 
 STUDENT = "soft-vit_from_resnet18-digits"
@@ -74,7 +74,7 @@ def write_archive(path, entries):
 def trusting(path):
     r"""While it lasts, the archive there is the one that is expected."""
     digest = sha256(path.read_bytes()).hexdigest()
-    return patch.object(archives, "CIFAR10_JPEG_SHA256", digest)
+    return patch.object(data, "CIFAR10_JPEG_SHA256", digest)
 
 
 def idx(array, kind=8):

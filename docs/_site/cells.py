@@ -12,6 +12,8 @@ from whole_functions import whole_function
 
 # In the repository docs/ is a folder, on the site it is the root.
 SNIPPET = re.compile(r"^<!-- (\w+\.py) -->$", re.M)
+# The hook puts the real one in its place.
+ADDRESS = "REPOSITORY_ADDRESS"
 HEADING = re.compile(r"#{1,6} [^\n]*")
 
 
@@ -69,6 +71,6 @@ def _definition(name: str, source: str) -> dict:
     about = {"definition": name, "level": level}
     # A method is copied with its class, a helper with what calls it.
     if level == 2 and not name.startswith("_"):
-        whole = whole_function(source, name)
+        whole = whole_function(source, name, ADDRESS)
         about["whole"] = escape(whole).replace("\n", "&#10;")
     return about

@@ -22,10 +22,9 @@ TAG = re.compile(
 
 def notebook_problems(notebook: dict) -> Iterator[str]:
     """What is wrong with a chapter, each with the cell it is in."""
-    if not notebook["metadata"].get("labkd", {}).get("title"):
-        yield "the metadata has no labkd.title"
-    digest = notebook["metadata"].get("labkd", {}).get("digest")
-    if digest != code_digest(notebook):
+    if not "".join(notebook["cells"][0]["source"]).startswith("# "):
+        yield "the first cell does not begin with the title"
+    if notebook["metadata"].get("labkd_digest") != code_digest(notebook):
         yield (
             "the outputs are stale: the code has changed since they were "
             "made (`make notebooks` runs it again)"

@@ -1,6 +1,6 @@
 """What the sources of this course claim, beside what our records say.
 
-The results page has a marker where the table goes. A claim's words and how it
+The results page has a marker where the plot goes. A claim's words and how it
 was measured are the source's; figures and verdicts come from the records.
 """
 
@@ -9,22 +9,23 @@ import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import words
+from forest import Group, Row, forest
 from headline import SIZES, over_the_run, paired, until_level
-from records_table import rows, teacher_percent
+from plots import Interval
+from records_table import teacher_percent
 from scipy.special import fdtri
 
 from labkd import comparisons, records, verdicts
 
 MARKER = "<!-- claims -->"
 HEAD = (
-    "Source",
-    "What it claims",
-    "How that was measured",
-    "Ours",
-    "Data and budget",
-    "Verdict",
-    "Records",
-    "Again",
+    "Claim",
+    "Teacher, %",
+    "Without, %",
+    "With, %",
+    "With minus without",
+    "Here",
 )
 # What must be the source's own before a run of ours repeats its claim.
 PARTS = ("teacher", "student", "data", "budget")
@@ -53,20 +54,28 @@ class Measure:
 
     name: str
     unit: str
-    of: Callable[[dict, dict], tuple[float, float]]
+    of: Callable[[dict, dict], tuple[float, float]] | None = None
 
 
 def _hundredths(score: str):
     return lambda *pair: tuple(100 * run["test"][score] for run in pair)
 
 
+# Those with the same unit are drawn on one scale.
 MEASURES = {
     "accuracy": Measure("accuracy", "points", _hundredths("accuracy")),
-    "ece": Measure("ECE", "points of ECE", _hundredths("ece")),
-    "epochs": Measure("epochs to the level", "epochs", until_level),
     "area": Measure("accuracy over the run", "points", over_the_run),
+    "epochs": Measure("epochs to the level", "epochs", until_level),
+    "ece": Measure("ECE", "points of ECE", _hundredths("ece")),
+    "spread": Measure("deviation", "times the deviation"),
 }
-ESSAY = "*From ResNet-18 to ViT on CIFAR-10*, an essay"
+UNITS = {
+    "points": "Accuracy, in points",
+    "epochs": "Epochs to the level: fewer is sooner",
+    "points of ECE": "Calibration error (ECE), in points: lower is better",
+    "times the deviation": "Deviation over the seeds, as a ratio: 1 is alike",
+}
+ESSAY = "an essay, “From ResNet-18 to ViT on CIFAR-10”"
 THESIS = "distillistic, a master's thesis"
 SOFT_VIT = "soft-vit_from_resnet18-cifar10"
 SCRATCH_VIT = "scratch-vit-cifar10"
@@ -87,7 +96,7 @@ FASHION_MNIST = {
 CLAIMS = (
     Claim(
         ESSAY,
-        "with soft labels, a ViT “converges more quickly”: sooner",
+        "Soft labels make a ViT “converge more quickly”: sooner",
         "the curves of one run",
         SOFT_VIT,
         SCRATCH_VIT,
@@ -96,7 +105,7 @@ CLAIMS = (
     ),
     Claim(
         ESSAY,
-        "the same, read as: ahead all along",
+        "“Converges more quickly”, read as: ahead all along",
         "the curves of one run",
         SOFT_VIT,
         SCRATCH_VIT,
@@ -105,7 +114,7 @@ CLAIMS = (
     ),
     Claim(
         ESSAY,
-        "the same, read as: further on at the end",
+        "“Converges more quickly”, read as: further on at the end",
         "the curves of one run",
         SOFT_VIT,
         SCRATCH_VIT,
@@ -113,7 +122,7 @@ CLAIMS = (
     ),
     Claim(
         "labml's annotated tutorial",
-        "a small CNN gets 80 %, distilled from a large one 82 %",
+        "A small CNN gets 80 %, taught by a large one 82 %",
         "one run of each, on the test images, after every epoch",
         "soft-small_cnn_from_large_cnn-cifar10",
         "scratch-small_cnn-cifar10",
@@ -126,16 +135,16 @@ CLAIMS = (
     ),
     Claim(
         "a Lightning repository, ResNet-50 to ResNet-18",
-        "none; that it helps is understood",
-        "no figure is given; elsewhere +0.21 points "
-        "([arXiv:2605.31191](https://arxiv.org/abs/2605.31191))",
+        "A ResNet-50 helps a ResNet-18 (taken for granted)",
+        "no figure is given; a study of this pair reports +0.06 points "
+        "([Yaşar, 2026](references.md#yasar2026), version 2)",
         "soft-resnet18_from_resnet50-cifar10",
         "scratch-resnet18-cifar10",
         stated={"teacher": RESNET50, "student": RESNET18, "data": CIFAR10},
     ),
     Claim(
         "a write-up, ViT-B/16 to ResNet-34",
-        "a ViT can teach a CNN; the aim is above 85 %",
+        "A ViT can teach a CNN; the aim is above 85 %",
         "no figure is given; ViT-B/16 with ImageNet's weights, ResNet-34",
         "soft-resnet18_from_vit-cifar10",
         "scratch-resnet18-cifar10",
@@ -147,7 +156,7 @@ CLAIMS = (
     ),
     Claim(
         THESIS,
-        "mutual learning is unstable",
+        "Mutual learning is unstable",
         "runs whose students stayed in eval mode after the first batch",
         f"mutual-{CLOTHES}",
         f"scratch-{CLOTHES}",
@@ -160,7 +169,7 @@ CLAIMS = (
     ),
     Claim(
         THESIS,
-        "the virtual teacher is better calibrated without its second softmax",
+        "A virtual teacher is better calibrated without a second softmax",
         "ECE of single runs",
         f"virtual-{CLOTHES}",
         f"virtual_softened-{CLOTHES}",
@@ -173,7 +182,7 @@ CLAIMS = (
     ),
     Claim(
         THESIS,
-        "a teacher at full resolution helps a student that sees a half",
+        "A teacher at full resolution helps a student that sees a half",
         "single runs, in code that shrinks the teacher's image too",
         "soft-resnet18_half_from_resnet50-fashion_mnist",
         "scratch-resnet18_half-fashion_mnist",
@@ -187,58 +196,124 @@ CLAIMS = (
 )
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A claim beside our runs; `words` is the verdict, `parts` what differs.
+
+    `accuracies` are those of the teacher, of the student without what is
+    claimed and of the one with it, in per cent.
+    """
+
+    claim: Claim
+    words: str = "open"
+    shown: str = "not recorded yet"
+    interval: Interval | None = None
+    reason: str = ""
+    parts: tuple[str, ...] = ()
+    accuracies: tuple[str, ...] = ("", "", "")
+    arms: tuple[comparisons.Arm, ...] = ()
+
+
 def table(found: list[dict]) -> str:
-    """Markdown: a row a claim; what has no records yet says so."""
-    return "\n".join(rows(HEAD, [_row(claim, found) for claim in CLAIMS]))
+    """The forest of all claims as HTML, then as Markdown what was run."""
+    outcomes = [outcome(claim, found) for claim in CLAIMS]
+    groups = []
+    for unit, heading in UNITS.items():
+        rows = [
+            _row(each)
+            for each in outcomes
+            if MEASURES[each.claim.measure].unit == unit
+        ]
+        none = 1.0 if unit == "times the deviation" else 0.0
+        groups.append(Group(heading, rows, none))
+    caption = (
+        "Each claim beside our runs: accuracy on the test images, then the "
+        "difference with its 95 % interval. Filled: the interval excludes no "
+        "difference. Hollow: it does not. Dashed: not tested."
+    )
+    text = [forest(caption, HEAD, groups), ""]
+    text += ["/// details | How each was measured, there and here", ""]
+    text += [_told(each) for each in outcomes]
+    return "\n".join([*text, "", "///", ""])
 
 
-def _row(claim: Claim, found: list[dict]) -> list[str]:
-    told = [claim.source, claim.words, claim.measured]
+def outcome(claim: Claim, found: list[dict]) -> Outcome:
+    """What our records say of a claim, at the largest size that has both."""
     arms = comparisons.arms_by_name(found)
     for size in SIZES:
         pair = [arms.get((n, size)) for n in (claim.ours, claim.theirs)]
         if all(arm and len(arm.records) > 1 for arm in pair):
-            shown, verdict = _judge(claim, found, *pair)
-            run = pair[0].records[0]
-            data = f"{records.data_of(run)}, {records.budget_of(run)} ({size})"
-            files = ", ".join(_link(arm) for arm in pair)
-            return [*told, shown, data, verdict, files, f"`{run['command']}`"]
-    return [*told, "not recorded yet", "", "open", "", ""]
+            return _judge(claim, found, *pair)
+    return Outcome(claim)
 
 
-def _judge(claim: Claim, found: list[dict], ours, theirs) -> tuple[str, str]:
+def _judge(claim: Claim, found: list[dict], ours, theirs) -> Outcome:
     names = ours.recipe, theirs.recipe
     weak = verdicts.weakness(found, names, ours.size)
+    said, shown, interval = "open", "some runs never reach the level", None
     if claim.measure == "spread":
-        name, (shown, words) = "deviation", _spread(ours, theirs)
+        said, shown, ends = _spread(ours, theirs)
+        interval = Interval(*ends, not weak)
     else:
-        measure = MEASURES[claim.measure]
         pairs = verdicts.pairs_of(found, *names, ours.size)
-        name, ahead = measure.name, paired(pairs, measure.of)
-        if ahead is None:
-            return "some runs never reach the level", "open"
-        shown = ahead.labelled(measure.unit)
-        words = verdicts.verdict(ahead).words
+        ahead = paired(pairs, MEASURES[claim.measure].of)
+        if ahead:
+            said, shown = verdicts.verdict(ahead).words, ahead.short
+            interval = Interval(ahead.mean, ahead.low, ahead.high, not weak)
     # A teacher that tests nothing leaves no verdict, whatever the measure.
-    words = (
-        f"**{verdicts.NOT_TESTED}**: {weak}"
-        if weak
-        else (f"**{words}** in {name}")
+    return Outcome(
+        claim,
+        verdicts.NOT_TESTED if weak else said,
+        shown,
+        interval,
+        weak,
+        tuple(_other_parts(claim, found, ours)),
+        (
+            teacher_percent(found, list(ours.records)) or "none",
+            *(
+                f"{100 * statistics.mean(arm.scores('accuracy')):.1f}"
+                for arm in (theirs, ours)
+            ),
+        ),
+        (ours, theirs),
     )
-    other = _other_parts(claim, found, ours)
-    if other:
-        words += f"; not a replication ({', '.join(other)})"
-    return f"{_accuracies(found, ours, theirs)}; {shown}", words
 
 
-def _accuracies(found: list[dict], ours, theirs) -> str:
-    teacher = teacher_percent(found, list(ours.records))
-    means = [
-        f"{100 * statistics.mean(arm.scores('accuracy')):.1f} %"
-        for arm in (theirs, ours)
-    ]
-    known = f"teacher {teacher} %, " if teacher else ""
-    return f"{known}baseline {means[0]}, claimed method {means[1]}"
+def _row(each: Outcome) -> Row:
+    about = each.claim.source
+    if each.arms:
+        run = each.arms[0].records[0]
+        taught = words.teacher(run)
+        about += f"<br>here: {words.student(run, sized=True)}"
+        about += f", taught by a {taught}" if taught else ""
+        about += f"; {words.data(run)}"
+    verdict = f"<strong>{each.words.removeprefix('here: ')}</strong>"
+    notes = [each.reason] if each.reason else []
+    if each.parts:
+        notes.append(f"not a replication: other {', '.join(each.parts)}")
+    verdict += "".join(f"<br><small>{note}</small>" for note in notes)
+    return Row(
+        f"{each.claim.words}<br><small>{about}</small>",
+        each.accuracies,
+        each.shown,
+        each.interval,
+        verdict,
+    )
+
+
+def _told(each: Outcome) -> str:
+    """A paragraph of a list: the source's way, ours, and the files."""
+    claim = each.claim
+    text = f"- **{claim.words}** ({claim.source}). *There:* {claim.measured}."
+    if not each.arms:
+        return f"{text} *Here:* not recorded yet."
+    run = each.arms[0].records[0]
+    files = " and ".join(_link(arm) for arm in each.arms)
+    return (
+        f"{text} *Here:* {MEASURES[claim.measure].name}, with minus without, "
+        f"{each.shown}; {records.data_of(run)}, {records.budget_of(run)} "
+        f"({each.arms[0].size}). Records: {files}; again: `{run['command']}`."
+    )
 
 
 def _other_parts(claim: Claim, found: list[dict], ours) -> list[str]:
@@ -262,7 +337,7 @@ def _same(stated: dict | None, ours: dict) -> bool:
     return all(ours.get(key) == value for key, value in stated.items())
 
 
-def _spread(ours, theirs) -> tuple[str, str]:
+def _spread(ours, theirs) -> tuple[str, str, tuple[float, float, float]]:
     """Standard deviations over the seeds, by Fisher's F of their squares."""
     deviations, counts = [], []
     for arm in (ours, theirs):
@@ -273,16 +348,15 @@ def _spread(ours, theirs) -> tuple[str, str]:
     low, high = (
         ratio / math.sqrt(fdtri(*counts, share)) for share in (0.975, 0.025)
     )
-    words = "higher" if low > 1 else "lower" if high < 1 else None
-    shown = (
-        f"deviation over {counts[0] + 1} seeds {deviations[0]:.2f} points, "
-        f"of single students {deviations[1]:.2f}: ratio {ratio:.1f}, "
-        f"95 % interval {low:.1f} to {high:.1f}"
+    said = "higher" if low > 1 else "lower" if high < 1 else None
+    return (
+        f"here: {said or 'no difference found'}",
+        f"{ratio:.1f} ({low:.1f} to {high:.1f})",
+        (ratio, low, high),
     )
-    return shown, f"here: {words or 'no difference found'}"
 
 
 def _link(arm) -> str:
     first = arm.records[0]
     path = f"results/{arm.recipe}/{arm.size}-seed{first['seed']}.json"
-    return f"[{arm.recipe}]({path}) × {len(arm.records)}"
+    return f"[{words.whole(first)}]({path}), {len(arm.records)} seeds"

@@ -12,9 +12,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from labkd import data, records
-from labkd.archives import CIFAR10_CLASSES
-from labkd.pretrained import pretrained
+from labkd import data, pretrained, records
+from labkd.data import CIFAR10_CLASSES
 from labkd.soft_targets import soften
 from labkd.views import apply_views
 

@@ -20,6 +20,7 @@ from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 600
+KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
 def execute(source: Path, folder: Path) -> nbformat.NotebookNode:
@@ -40,7 +41,7 @@ def execute(source: Path, folder: Path) -> nbformat.NotebookNode:
             cell.outputs = joined(printed)
             lighten(cell.outputs)
     notebook.metadata.pop("language_info", None)
-    notebook.metadata.labkd["digest"] = code_digest(notebook)
+    notebook.metadata["labkd_digest"] = code_digest(notebook)
     return notebook
 
 
@@ -73,11 +74,11 @@ def _opaque(png: bytes) -> bytes:
 
 def paired(source: Path) -> nbformat.NotebookNode:
     """The cells of a .py file as a notebook without outputs."""
-    notebook = jupytext.read(source)
+    notebook = jupytext.read(source, fmt="py:percent")
     for number, cell in enumerate(notebook.cells, 1):
         cell.id = f"cell-{number:02d}"
-        cell.metadata.pop("lines_to_next_cell", None)
     notebook.metadata.pop("jupytext", None)
+    notebook.metadata["kernelspec"] = dict(KERNEL)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 

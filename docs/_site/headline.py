@@ -1,12 +1,11 @@
-"""The central comparison, in a sentence and a table, from the records.
+"""What distillation buys: a row a comparison, drawn from the records.
 
 The home page has a marker where it goes. Nothing here knows how the runs
-came out: signs, intervals and what was found are the records'.
+came out: means, intervals and verdicts are the records'.
 """
 
 import math
 import statistics
-from html import escape
 
 from records_table import teacher_percent, verdict_on
 
@@ -22,70 +21,143 @@ MARKER = "<!-- headline -->"
 CENTRAL = "soft-vit_from_resnet18-cifar10"
 # The largest that has been recorded stands on the page.
 SIZES = ("full", "overnight", "laptop")
-# In the order of their rows.
-LEARNED = {
-    ("cross-entropy", False): "the labels alone",
-    ("cross-entropy", True): "the labels, with a token (the control)",
-    ("doubled", False): "the labels, with twice the loss (a control)",
-    ("smoothing", False): "labels as soft as the teacher's (a control)",
-    ("permuted", False): "soft labels, wrong classes permuted (a control)",
-    ("soft", False): "the teacher's soft labels",
-    ("argmax", False): "the teacher's first choices",
-    ("token", True): "the teacher's first choices, through a token",
+# Networks by their names in recipes; how large they are stands beside them.
+NETWORKS = {
+    "vit": "ViT",
+    "resnet18": "ResNet-18",
+    "resnet18_10k": "ResNet-18 trained on the same images",
+    "resnet18_half": "ResNet-18",
+    "resnet18_narrow": "ResNet-18",
+    "resnet18_quarter": "ResNet-18",
+    "resnet50": "ResNet-50",
+    "resnet50_long": "ResNet-50, trained for longer",
+    "small_cnn": "small CNN",
+    "large_cnn": "large CNN",
 }
+# Records of networks that are alike in these are of equally large ones.
+SHAPE = ("dataset", "architecture", "width", "depth", "patch_size")
 
 
 def headline(found: list[dict]) -> str:
-    """Markdown: the central pair of arms, then every arm beside it."""
-    arms = comparisons.arms_by_name(found)
-    size = next((s for s in SIZES if (CENTRAL, s) in arms), None)
-    central = arms.get((CENTRAL, size))
-    if central is None or central.difference is None:
-        return "The central comparison has not been recorded yet."
-    baseline = arms[central.records[0]["config"]["baseline"], size]
-    shown = [baseline] + [
-        arm
-        for (_, its_size), arm in arms.items()
-        if its_size == size
-        and arm.difference
-        and arm.records[0]["config"]["baseline"] == baseline.recipe
-        # Points of a sweep have a table of their own.
-        and not arm.records[0]["config"].get("tuned_as")
-    ]
-    shown.sort(key=lambda arm: list(LEARNED).index(_lesson(arm)))
-    told = _sentence(central, baseline, found)
-    return "\n".join([told, "", *_table(shown, arms, size, found), ""])
+    """HTML: each pair of networks, and how far its soft labels went."""
+    arms = pairs_of_networks(found)
+    tested = [a for a in arms if verdict_on(a, found).reason == ""]
+    if not tested:
+        return "No comparison has been recorded yet."
+    tested.sort(key=lambda arm: -arm.difference.mean)
+    scale = scale_of([arm.difference for arm in tested])
+    rows = [_row(arm, found, scale) for arm in tested]
+    axis = f'<li class="axis" aria-hidden="true">{_axis(scale)}</li>'
+    told = _legend(len(arms) - len(tested))
+    return "\n".join([told, "", '<ul class="gains">', *rows, axis, "</ul>"])
 
 
-def _lesson(arm: comparisons.Arm) -> tuple[str, bool]:
-    config = arm.records[0]["config"]
-    return config["objective"], config["distillation_token"]
+def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
+    """Students of soft labels beside the same students of labels alone.
+
+    One arm a student, teacher and data set: the largest recorded. The points
+    of a sweep are left to their own tables.
+    """
+    largest: dict[str, comparisons.Arm] = {}
+    for arm in comparisons.arms(found):
+        config = arm.records[0].get("config", {})
+        soft = records.parts_of(arm.recipe)[0] == "soft"
+        if not soft or not arm.difference or config.get("tuned_as"):
+            continue
+        known = largest.get(arm.recipe)
+        if not known or SIZES.index(arm.size) < SIZES.index(known.size):
+            largest[arm.recipe] = arm
+    return list(largest.values())
 
 
-def _sentence(
-    central: comparisons.Arm, baseline: comparisons.Arm, found: list[dict]
-) -> str:
-    record = central.records[0]
-    judged = verdict_on(central, found)
-    teacher = teacher_percent(found, list(central.records))
-    itself = f" (itself {teacher} % right)" if teacher else ""
+def sentence(found: list[dict]) -> str:
+    """The central comparison, in one sentence of Markdown."""
+    (arm,) = [a for a in pairs_of_networks(found) if a.recipe == CENTRAL]
+    record = arm.records[0]
+    baseline, taught = _means(arm)
+    (teacher,) = verdicts.teachers_of(found, [record])
+    return (
+        f"A Vision Transformer of {parameters(record, found):,} parameters "
+        f"gets {baseline:.1f} % of the test images right with labels alone, "
+        f"and {taught:.1f} % with the soft labels of a ResNet-18 of "
+        f"{parameters(teacher, found):,} (itself "
+        f"{teacher_percent(found, [record])} %): "
+        f"{arm.difference.labelled('points')}, over {len(arm.records)} "
+        f"paired seeds on {records.data_of(record)}, "
+        f"{records.budget_of(record)}."
+    )
+
+
+def _means(arm: comparisons.Arm) -> tuple[float, float]:
+    """Test accuracy in per cent with labels alone, and taught."""
+    taught = 100 * statistics.mean(arm.scores("accuracy"))
+    return taught - arm.difference.mean, taught
+
+
+def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
+    _, student, teacher = records.parts_of(arm.recipe)
+    run = arm.records[0]
+    baseline, taught = _means(arm)
+    (its_teacher,) = verdicts.teachers_of(found, [run])
+    return (
+        f"<li><p><b>{_capital(_network(student))}</b> "
+        f"({_millions(run, found)}), taught by a "
+        f"<b>{_network(teacher)}</b> ({_millions(its_teacher, found)})</p>"
+        f"<p><strong>{arm.difference.short}</strong></p>"
+        f"{drawn(arm.difference, scale)}"
+        f"<p>{records.data_of(run)}, {records.budget_of(run)}. "
+        f"Labels alone {baseline:.1f}\u00a0%, taught {taught:.1f}\u00a0%, "
+        f"teacher {teacher_percent(found, [run])}\u00a0%.</p></li>"
+    )
+
+
+def _network(name: str) -> str:
+    return NETWORKS.get(name, name)
+
+
+def parameters(run: dict, found: list[dict]) -> int:
+    """How many the network of a run has; old records do not count them."""
+    counted = [run, *(other for other in found if _alike(run, other))]
+    return next(r["parameters"] for r in counted if r.get("parameters"))
+
+
+def _alike(run: dict, other: dict) -> bool:
+    # An old record has no settings that its kind of network does not use.
+    ours, theirs = run["config"], other["config"]
+    return all(ours[key] == theirs.get(key) for key in SHAPE if key in ours)
+
+
+def _millions(run: dict, found: list[dict]) -> str:
+    return f"{parameters(run, found) / 1e6:.2g}\u00a0M"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _axis(scale: tuple[float, float]) -> str:
+    low, high = scale
+    ticks = range(math.ceil(low), math.floor(high) + 1)
+    return "".join(
+        f'<span style="left:{100 * (tick - low) / (high - low):.1f}%">'
+        f"{f'{tick:+d}' if tick else 0}</span>"
+        for tick in ticks
+    )
+
+
+def _legend(untested: int) -> str:
     text = (
-        f"A Vision Transformer of {record['parameters']:,} parameters, "
-        f"trained on {records.data_of(record)}, {records.budget_of(record)}, "
-        f"gets {_percent(baseline)} of the test images right when it learns "
-        f"from the labels alone, and {_percent(central)} when the soft labels "
-        f"of a ResNet-18{itself} are added. Over "
-        f"{len(central.records)} paired seeds that is "
-        f"{judged.difference.labelled('points')}. "
-        f"**{judged.words.capitalize()}**"
+        "What a student gains in test accuracy when a teacher's soft labels "
+        "are added, against the same student with labels alone: the mean "
+        "over paired seeds, in percentage points, ± half of its 95 % "
+        "interval. In brackets, millions of parameters."
     )
-    text += (
-        f": {judged.reason}."
-        if judged.reason
-        else f". {_on_the_way(found, baseline.recipe, central.size)}"
-    )
-    # A line must not end between a number and its unit.
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")
+    if untested:
+        text += (
+            f" Left out: {untested} with a teacher that is not clearly "
+            "better than its student, which tests nothing."
+        )
+    return text
 
 
 def curve_of(run: dict) -> list[float]:
@@ -113,63 +185,6 @@ def paired(pairs, of) -> PairedDifference | None:
     if any(math.isnan(value) for values in found for value in values):
         return None
     return paired_difference(*found)
-
-
-def _on_the_way(found: list[dict], baseline: str, size: str) -> str:
-    pairs = verdicts.pairs_of(found, CENTRAL, baseline, size)
-    area, epochs = (paired(pairs, of) for of in (over_the_run, until_level))
-    sooner = "a level that some runs never reach"
-    if epochs:
-        sooner = epochs.labelled("epochs")
-        sooner += "" if epochs.found else ", no difference found"
-    return (
-        "On the way, averaged over the epochs, it is "
-        f"{area.labelled('points')} of validation accuracy; until nine tenths "
-        f"of where the labels alone end, {sooner}."
-    )
-
-
-def _percent(arm: comparisons.Arm) -> str:
-    return f"{100 * statistics.mean(arm.scores('accuracy')):.1f} %"
-
-
-def _table(
-    shown: list[comparisons.Arm],
-    arms: dict[tuple[str, str], comparisons.Arm],
-    size: str,
-    found: list[dict],
-) -> list[str]:
-    scale = scale_of([arm.difference for arm in shown if arm.difference])
-    lines = [
-        "| Learned from | Accuracy, %, ± deviation over the seeds | Ahead, "
-        "points, ± half of the 95 % interval | Verdict |",
-        "|---|---|---|---|",
-    ]
-    for arm in shown:
-        accuracy = arm.spread("accuracy", scale=100, digits=1)
-        ahead = words = ""
-        if arm.difference:
-            ahead = f"{arm.difference.short}{drawn(arm.difference, scale)}"
-            words = verdict_on(arm, found).words
-        learned = _learned(arm, arms, size)
-        lines.append(f"| {learned} | {accuracy} | {ahead} | {words} |")
-    return lines
-
-
-def _learned(
-    arm: comparisons.Arm,
-    arms: dict[tuple[str, str], comparisons.Arm],
-    size: str,
-) -> str:
-    config = arm.records[0]["config"]
-    words = LEARNED[_lesson(arm)]
-    teacher = arms.get((config["teacher"], size))
-    if teacher:
-        # Records older than this field are of all the images.
-        its_images = teacher.records[0]["config"].get("training_images", 0)
-        if its_images == config["training_images"] != 0:
-            words += ", of a teacher that saw these images only"
-    return escape(words, quote=False)
 
 
 def scale_of(

@@ -13,35 +13,55 @@ from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
-import benchmark_table
 import cells
 import checks
 import claims
+import drawing_block
 import formulas
 import headline
+import home
 import jinja2
 import library_table
 import policy
 import records_table
 import scale_table
+import soft_labels
 import sweeps_table
 import usage
 import yaml
 from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
+from mkdocs.utils import get_relative_url
+
+from labkd import pictures
+from labkd.lab import drawing
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 RESULTS = ROOT / "labkd" / "results"
 # What a page writes for the repository's address.
 ADDRESS = "REPOSITORY_ADDRESS"
+# And for where Colab finds its files.
+COLAB = "COLAB_ADDRESS"
 # What is written from the records, and the marker of its place.
 WRITTEN = {
     headline.MARKER: headline.headline,
     claims.MARKER: claims.table,
     sweeps_table.MARKER: sweeps_table.table,
-    **benchmark_table.WRITTEN,
+    sweeps_table.ADVICE: sweeps_table.advice,
+    records_table.MADE: records_table.made,
+    records_table.METHODS: records_table.by_method,
+}
+# What a reader can touch, and the marker of its place: on any page.
+TOUCHED = {
+    soft_labels.MARKER: soft_labels.block,
+    drawing_block.MARKER: drawing_block.block,
+}
+# Files that it needs beside the style sheet and the script.
+TOUCHED_FILES = {
+    "assets/thumbnails.png": pictures.FOLDER / "thumbnails.png",
+    drawing_block.ASSET: drawing.weights_in(),
 }
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
@@ -57,6 +77,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED = re.compile(r'<details(?: markdown="1")?>')
 SOLUTION = '<details class="solution" markdown="1">'
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
+QUESTION = re.compile(r"\*\*Question\.\*\* (.*?)\n>\s*\n", re.S)
+MARKED = re.compile(r'<span class="c1">(?=# (wrong|right)</span>)')
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Versions of what made the page: nobody's business, on every page.
 GENERATOR = re.compile(r'<meta name="generator"[^>]*>')
@@ -76,6 +98,10 @@ def on_config(config):
     config.repo_url = (os.environ.get("REPO_URL") or address).rstrip("/")
     config.repo_name = urlsplit(config.repo_url).path.strip("/")
     config.edit_uri = "edit/main/docs/"
+    config.extra["colab"] = (
+        f"https://colab.research.google.com/github/{config.repo_name}"
+        "/blob/main/"
+    )
     # `mkdocs serve` has set an address of its own before.
     if not config.site_url:
         owner, _, name = config.repo_name.partition("/")
@@ -121,6 +147,11 @@ def on_files(files, config):
     for name in [*_records(), *records_table.grids(RESULTS)]:
         uri = f"results/{name}"
         files.append(_beside(config, uri, f"labkd/results/{name}"))
+    runs = records_table.csv(RESULTS)
+    uri = f"results/{records_table.CSV}"
+    files.append(File.generated(config, uri, content=runs))
+    for uri, path in TOUCHED_FILES.items():
+        files.append(_beside(config, uri, str(path)))
     for name, content in formulas.assets().items():
         uri = f"assets/katex/{name}"
         files.append(File.generated(config, uri, content=content))
@@ -131,8 +162,7 @@ def on_page_read_source(page, config):
     """Titles and descriptions of what is no Markdown."""
     source = page.file.src_uri
     if source in _notebooks():
-        about = _notebooks()[source]["metadata"]["labkd"]
-        front = {key: about[key] for key in ("title", "description")}
+        front = _about(_notebooks()[source])
     elif source.startswith("labkd/"):
         first = _module_cells(source)[0]["source"]
         heading, _, text = first.partition("\n")
@@ -161,17 +191,26 @@ def on_page_markdown(markdown, page, config, files):
             if cell["cell_type"] == "markdown"
             for problem in checks.prose_problems(cell["source"])
         )
-        return _laid_out(made).replace(TO_DOCS, "](../")
-    markdown = _written(markdown)
+        laid_out = _laid_out(made).replace(TO_DOCS, "](../")
+        return laid_out.replace(ADDRESS, config.repo_url)
+    markdown = _written(markdown, get_relative_url("results/", page.url))
+    if home.CARDS in markdown:
+        made = home.cards(config.nav, _notebooks())
+        markdown = markdown.replace(home.CARDS, made)
+        markdown = markdown.replace(home.PICTURE, home.drawing())
     if cells.SNIPPET.search(markdown):
         beside = Path(page.file.abs_src_path).with_name("snippets")
         markdown = _laid_out(cells.of_sheet(markdown, beside))
     markdown = markdown.replace(ADDRESS, config.repo_url)
+    markdown = markdown.replace(f"{COLAB}/", config.extra["colab"])
     # On the site docs/ is the root, beside notebooks/ and labkd/.
     return TO_ROOT.sub(r"](\1\2/", markdown)
 
 
 def on_page_content(html, page, config, files):
+    for marker, block in TOUCHED.items():
+        if marker in html:
+            html = html.replace(marker, block())
     # Who searches is not to be told the solution of an exercise, nor to be
     # led to one of many lists of references.
     unsought = UNSOUGHT
@@ -182,6 +221,8 @@ def on_page_content(html, page, config, files):
         html = PRIVATE.sub(r"\1 data-search-exclude", html)
     for tag in unsought:
         html = html.replace(tag, tag.replace(">", " data-search-exclude>"))
+    # On a card a comment says which lines are wrong and which are right.
+    html = MARKED.sub(r'<span class="c1 \1">', html)
     # The corner of a table heads nothing.
     html = re.sub(r"<th([^>]*)></th>", r"<td\1></td>", html)
     _refuse(
@@ -268,17 +309,17 @@ def _chapters() -> dict[tuple[str, str], list[str]]:
     """Links to the chapters that use a (module, function), in order."""
     found: dict[tuple[str, str], list[str]] = {}
     for uri, notebook in _notebooks().items():
-        title = notebook["metadata"]["labkd"]["title"]
-        link = f"[{title}](../{uri})"
+        link = f"[{_about(notebook)['title']}](../{uri})"
         for use in usage.used_by(notebook):
             found.setdefault(use, []).append(link)
     return found
 
 
-def _written(markdown: str) -> str:
-    """The page with what is written from the records."""
+def _written(markdown: str, base: str) -> str:
+    """The page with what is written from the records, which lie at `base`."""
     if records_table.MARKER in markdown:
-        table = records_table.table(_records(), records_table.grids(RESULTS))
+        grids = records_table.grids(RESULTS)
+        table = records_table.table(_records(), grids, base)
         markdown = markdown.replace(records_table.MARKER, table)
     for marker, written in WRITTEN.items():
         if marker in markdown:
@@ -317,6 +358,16 @@ def _template() -> jinja2.Template:
 def _refuse(problems) -> None:
     if problems := list(problems):
         raise PluginError("\n".join(problems))
+
+
+def _about(notebook: dict) -> dict[str, str]:
+    """A chapter's title is its heading; its question tells what it is on."""
+    first = "".join(notebook["cells"][0]["source"])
+    heading, _, text = first.partition("\n")
+    asked = QUESTION.search(text)
+    prose = asked[1].replace("\n>", " ") if asked else text.strip()
+    title = heading.removeprefix("# ")
+    return {"title": title, "description": _plain(prose.partition("\n\n")[0])}
 
 
 def _plain(prose: str) -> str:

@@ -36,8 +36,9 @@ def _row(library) -> list[str]:
 
 def _settings(library) -> str:
     temperature, *weights = library.example
-    names = ("alpha",)
     if isinstance(library, TwoWeights):
-        names = (library.soft, library.hard)
+        names = library.soft, library.hard
+    else:
+        names = (getattr(library, "weight", "alpha"),)
     shown = [f"`{n}` {w:g}" for n, w in zip(names, weights, strict=True)]
     return ", ".join([f"`T` {temperature:g}", *shown])

@@ -1,37 +1,46 @@
-"""The tables of all records that a page shows in place of its marker."""
+"""What the results page shows of all records: by method, and run by run."""
 
 import statistics
+from datetime import date
+from html import escape
+from itertools import groupby
 from pathlib import Path
 
-from labkd import comparisons, records, verdicts
+import words
+from forest import Group, Row, forest
+from plots import Interval
 
+from labkd import comparisons, records, verdicts
+from labkd.lab import sweeps
+from labkd.lab.recipes import RECIPES, SIZES
+
+MADE = "<!-- made -->"
+METHODS = "<!-- methods -->"
 MARKER = "<!-- records -->"
-ARMS = (
-    "Recipe",
-    "Size",
+CSV = "runs.csv"
+METHOD_HEAD = (
+    "Learned from",
     "Seeds",
-    "Data and budget",
-    "Its teacher, %",
+    "Teacher, %",
     "Accuracy, %, ± deviation",
-    "NLL, ± deviation",
-    "ECE, ± deviation",
-    "Brier, ± deviation",
-    "Ahead of its baseline, points, ± half of the 95 % interval",
-    "Verdict",
+    "Ahead, points",
+    "Here",
 )
 COLUMNS = (
-    "Recipe",
+    "Run",
+    "Data",
+    "Images and epochs",
     "Size",
     "Seed",
-    "Data",
-    "Accuracy",
+    "Teacher, %",
+    "Accuracy, %",
     "NLL",
     "ECE",
     "Brier",
     "Time",
-    "Device",
     "Record",
 )
+NUMBERS = COLUMNS[4:11]
 
 
 def read(results: Path) -> dict[str, dict]:
@@ -50,40 +59,100 @@ def grids(results: Path) -> list[str]:
     return [path.relative_to(results).as_posix() for path in found]
 
 
-def table(found: dict[str, dict], grids: list[str]) -> str:
-    """Markdown: the arms, the single runs, the commands that repeat them."""
+def made(found: list[dict]) -> str:
+    """A sentence: how many records there are, of when, of what, by what."""
     if not found:
         return "No run has been recorded yet."
-    known = list(found.values())
-    lines = rows(ARMS, [_arm(a, known) for a in comparisons.arms(known)])
-    # Nobody searches for a row, and every visit loads what can be found.
-    lines += ["", "## Every run", ""]
-    lines += ['//// html | section[data-search-exclude=""]', ""]
-    lines += rows(COLUMNS, [_cells(*item) for item in found.items()])
-    if grids:
-        names = [f"[{grid}](results/{grid})" for grid in grids]
-        lines += ["", f"Learning rates were chosen in {', '.join(names)}."]
-    commands = [record["command"] for record in found.values()]
-    lines += ["", "/// details | Each run again", "", "```bash"]
-    return "\n".join([*lines, *commands, "```", "", "///", "", "////", ""])
+    days = sorted(record["date"] for record in found)
+    when = _when(*(date.fromisoformat(days[end][:10]) for end in (0, -1)))
+    recipes = {record["recipe"] for record in found}
+    data = sorted({records.data_of(record) for record in found})
+    devices = sorted({record["device"].split(",")[0] for record in found})
+    return (
+        f"**{len(found)} runs of {len(recipes)} recipes**, recorded {when}, "
+        f"on {' and '.join(devices)}. Their images: {', '.join(data)}."
+    )
 
 
-def _arm(arm: comparisons.Arm, known: list[dict]) -> list[str]:
-    runs = list(arm.records)
-    ahead = words = ""
-    if arm.difference:
-        ahead, words = arm.difference.short, verdict_on(arm, known).words
-    return [
-        f"`{arm.recipe}`",
-        arm.size,
-        str(len(runs)),
-        f"{records.data_of(runs[0])}, {records.budget_of(runs[0])}",
-        teacher_percent(known, runs),
-        arm.spread("accuracy", scale=100, digits=2),
-        *(arm.spread(score) for score in ("nll", "ece", "brier")),
-        ahead,
-        words,
+def _when(first: date, last: date) -> str:
+    """`from 21 to 26 November 2026`, say."""
+    if first == last:
+        return f"on {last.day} {last:%B %Y}"
+    start = str(first.day)
+    if (first.year, first.month) != (last.year, last.month):
+        start += f" {first:%B}" + f" {first:%Y}" * (first.year != last.year)
+    return f"from {start} to {last.day} {last:%B %Y}"
+
+
+def by_method(found: list[dict]) -> str:
+    """HTML: what each recipe gains on its baseline, by student and budget."""
+    arms = comparisons.arms_by_name(found)
+    compared = [
+        arm
+        for arm in arms.values()
+        if arm.difference and arm.recipe not in _charted()
     ]
+    compared.sort(key=_group_of)
+    groups = []
+    for (_, _, baseline, size), ours in groupby(compared, _group_of):
+        known = arms[baseline, size]
+        run = known.records[0]
+        heading = (
+            f"{words.student(run, sized=True)}; "
+            f"{words.data(run)}, {records.budget_of(run)} ({size}). Labels "
+            f"alone: {known.spread('accuracy', scale=100, digits=1)} %"
+        )
+        rows = [_method(arm, found) for arm in ours]
+        groups.append(Group(heading, rows))
+    caption = (
+        "What each method gains on labels alone: accuracy on the test images "
+        "as mean ± standard deviation over the seeds, and the paired "
+        "difference ± half of its 95 % interval."
+    )
+    return forest(caption, METHOD_HEAD, groups, one_scale=True)
+
+
+def _charted() -> set[str]:
+    """The recipes of the sweeps, which have charts of their own."""
+    names = {
+        point.soft
+        for axis in (*sweeps.STUDENTS, *sweeps.TURNS)
+        for size in sweeps.TURNED
+        for point in sweeps.points(axis, size, RECIPES)
+    }
+    return names - {sweeps.SOFT}
+
+
+def _group_of(arm: comparisons.Arm) -> tuple:
+    baseline = arm.records[0]["config"]["baseline"]
+    size = -SIZES.index(arm.size)
+    return arm.records[0]["dataset"], size, baseline, arm.size
+
+
+def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
+    judged = verdict_on(arm, found)
+    run, ahead = arm.records[0], arm.difference
+    taught = words.teacher(run)
+    name = words.lesson(run) + (f", from a {taught}" if taught else "")
+    if run["config"]["epochs"] != _baseline_epochs(arm, found):
+        name += f", {run['config']['epochs']} epochs"
+    return Row(
+        f"{escape(name, quote=False)}<br><small><code>{arm.recipe}</code>"
+        "</small>",
+        (
+            str(len(arm.records)),
+            teacher_percent(found, list(arm.records)) or "none",
+            arm.spread("accuracy", scale=100, digits=1),
+        ),
+        ahead.short,
+        Interval(ahead.mean, ahead.low, ahead.high, not judged.reason),
+        judged.words.removeprefix("here: "),
+    )
+
+
+def _baseline_epochs(arm: comparisons.Arm, found: list[dict]) -> int:
+    baseline = arm.records[0]["config"]["baseline"]
+    return verdicts.runs_of(found, baseline, arm.size)[0]["config"]["epochs"]
 
 
 def verdict_on(arm: comparisons.Arm, known: list[dict]) -> verdicts.Verdict:
@@ -98,31 +167,94 @@ def teacher_percent(known: list[dict], runs: list[dict]) -> str:
     return f"{100 * statistics.mean(right):.1f}" if right else ""
 
 
-def _cells(name: str, record: dict) -> list[str]:
-    test = record["test"]
-    return [
-        f"`{record['recipe']}`",
-        record["size"],
-        str(record["seed"]),
-        records.data_of(record),
-        f"{test['accuracy']:.2%}",
-        f"{test['nll']:.3f}",
-        f"{test['ece']:.3f}",
-        f"{test['brier']:.3f}",
-        _time(record["seconds"]),
-        record["device"],
-        f"[JSON](results/{name})",
+def table(found: dict[str, dict], grids: list[str], base: str) -> str:
+    """HTML: every run, ready for the script that filters and sorts.
+
+    `base` leads from the page to the records.
+    """
+    if not found:
+        return "No run has been recorded yet."
+    known = list(found.values())
+    head = "".join(
+        f'<th scope="col"{_number(name)}>{name}</th>' for name in COLUMNS
+    )
+    lines = [
+        f'<p><a href="{base}{CSV}" download>Download all runs as CSV</a></p>',
+        '<div class="find" hidden><label>Find <input type="search" '
+        'placeholder="soft vit t = 3"></label> '
+        '<output aria-live="polite"></output></div>',
+        '<div class="all-runs" role="region" tabindex="0" '
+        'aria-label="All runs" data-search-exclude>',
+        f'<table class="runs"><thead><tr>{head}</tr></thead><tbody>',
+        *(_line(name, run, known, base) for name, run in found.items()),
+        "</tbody></table></div>",
     ]
+    if grids:
+        names = ", ".join(
+            f'<a href="{base}{grid}">{grid}</a>' for grid in grids
+        )
+        lines.append(
+            "<details><summary>The grids that learning rates were chosen in"
+            f"</summary><p>{names}</p></details>"
+        )
+    return "\n".join(lines)
+
+
+def _number(name: str) -> str:
+    return ' class="number"' if name in NUMBERS else ""
+
+
+def _line(name: str, run: dict, known: list[dict], base: str) -> str:
+    test, seconds = run["test"], run["seconds"]
+    cells = [
+        words.data(run),
+        records.budget_of(run),
+        run["size"],
+        run["seed"],
+        teacher_percent(known, [run]),
+        f"{100 * test['accuracy']:.2f}",
+        *(f"{test[score]:.3f}" for score in ("nll", "ece", "brier")),
+        _time(seconds),
+    ]
+    shown = "".join(
+        f"<td{_number(column)}{_value(column, seconds)}>"
+        f"{escape(str(cell), quote=False)}</td>"
+        for column, cell in zip(COLUMNS[1:], cells, strict=False)
+    )
+    title = escape(words.whole(run), quote=False)
+    return (
+        f'<tr><th scope="row">{title}<br><small><code>{run["recipe"]}</code>'
+        f'</small></th>{shown}<td><a href="{base}{name}">JSON</a></td></tr>'
+    )
+
+
+def _value(column: str, seconds: float) -> str:
+    # By these a column of times is sorted.
+    return f' data-value="{seconds}"' if column == "Time" else ""
+
+
+def csv(results: Path) -> str:
+    """`records.load_runs` as a file, with each recipe in words."""
+    runs = records.load_runs(results)
+    if len(runs):
+        known = records.read_all(results)
+        runs.insert(0, "name", [words.whole(run) for run in known])
+        runs["epochs"] = [run["config"]["epochs"] for run in known]
+        runs["training_images"] = [
+            run["config"].get("training_images", 0) for run in known
+        ]
+        runs["date"] = [run["date"] for run in known]
+    return runs.to_csv(index=False)
 
 
 def rows(head, cells) -> list[str]:
     """The lines of a Markdown table: a heading, and a list of cells a row."""
-    return [_line(head), _line(["---"] * len(head)), *map(_line, cells)]
-
-
-def _line(cells) -> str:
+    lines = [head, ["---"] * len(head), *cells]
     # A bar would end the cell.
-    return "| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |"
+    return [
+        "| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |"
+        for line in lines
+    ]
 
 
 def _time(seconds: float) -> str:

@@ -1,9 +1,11 @@
-"""What the gain of soft labels depends on, as tables of the results page."""
+"""What the gain of soft labels depends on, as charts of the results page."""
 
+import math
 import statistics
 from itertools import pairwise
 
-from headline import drawn, scale_of
+from forest import plain_table
+from plots import Line, chart
 from records_table import rows, teacher_percent, verdict_on
 
 from labkd import comparisons, records, verdicts
@@ -11,13 +13,15 @@ from labkd.lab import sweeps
 from labkd.lab.recipes import RECIPES
 
 MARKER = "<!-- sweeps -->"
-SIZES = ("laptop", "full")
-# By axis: what it is called, and how its values are written.
+ADVICE = "<!-- advice -->"
+SIZES = ("full", "laptop")
+# By axis: what it is called, how its values are written, and whether equal
+# steps are equal ratios.
 AXES = {
-    "training_images": ("Training images", "{:,.0f}"),
-    "epochs": ("Epochs", "{:g}"),
-    "temperature": ("Temperature", "{:g}"),
-    "teacher_weight": ("Teacher weight", "{:g}"),
+    "training_images": ("Training images", "{:,.0f}", True),
+    "epochs": ("Epochs", "{:g}", True),
+    "temperature": ("Temperature", "{:g}", True),
+    "teacher_weight": ("Teacher weight", "{:g}", False),
 }
 HEAD = (
     "Budget",
@@ -32,63 +36,112 @@ HEAD = (
 
 
 def table(found: list[dict]) -> str:
-    """Markdown: for each axis and size a table, and where the gain ends."""
+    """HTML: a chart for each axis at each size that has been recorded."""
     arms = comparisons.arms_by_name(found)
-    lines = []
-    for axis in AXES:
-        lines += [f"### {AXES[axis][0]}", ""]
-        for size in SIZES:
-            lines += [*_axis(arms, found, axis, size), ""]
+    drawn = [_axis(arms, found, axis, size) for size in SIZES for axis in AXES]
+    if not any(drawn):
+        return "Nothing has been recorded yet."
+    lines = ['<div class="charts">', *filter(None, drawn), "</div>"]
     return "\n".join(lines)
 
 
-def _axis(arms, found: list[dict], axis: str, size: str) -> list[str]:
-    name, shape = AXES[axis]
-    points = sweeps.points(axis, size, RECIPES)
-    read = {
+def read(arms, axis: str, size: str) -> dict:
+    """The points of an axis whose two arms are recorded."""
+    return {
         point: arms[point.soft, size]
-        for point in points
+        for point in sweeps.points(axis, size, RECIPES)
         if (point.soft, size) in arms and arms[point.soft, size].difference
     }
-    if not read:
-        return [f"At size `{size}` nothing has been recorded yet."]
-    scale = scale_of([arm.difference for arm in read.values()])
-    words = {
-        point: verdict_on(arm, found).words for point, arm in read.items()
-    }
-    cells = [
+
+
+def _axis(arms, found: list[dict], axis: str, size: str) -> str:
+    name, shape, _ = AXES[axis]
+    points = read(arms, axis, size)
+    if len(points) < 2:
+        return ""
+    cells = _cells(arms, found, points, shape)
+    told = _crossing(points, shape)
+    if any(row[-1] == verdicts.NOT_TESTED for row in cells):
+        told = "Not every point is a test: its teacher is too weak."
+    runs = list(next(iter(points.values())).records)
+    about = f"At size {size}, {records.data_of(runs[0])}"
+    if teacher := teacher_percent(found, runs):
+        about += f", the teacher {teacher} % right"
+    anchor = axis.removeprefix("training_").removeprefix("teacher_")
+    anchor += "" if size == "laptop" else f"-{size}"
+    return "\n".join(
+        [
+            f'<figure class="chart"><h3 id="{anchor}">{name}</h3>',
+            _drawing(arms, points, axis),
+            f"<figcaption>{told} {about}.</figcaption>",
+            "<details><summary>The numbers</summary>",
+            plain_table(f"{name}, the numbers", (name, *HEAD), cells),
+            "</details></figure>",
+        ]
+    )
+
+
+def _drawing(arms, points: dict, axis: str) -> str:
+    name, shape, by_ratio = AXES[axis]
+    soft = list(points.values())
+    scratch = [arms[point.scratch, arm.size] for point, arm in points.items()]
+    ahead = Line(
+        "ahead",
+        "soft",
+        [arm.difference.mean for arm in soft],
+        [arm.difference.half_width for arm in soft],
+    )
+    return chart(
+        [shape.format(point.value) for point in points],
+        [math.log2(p.value) if by_ratio else p.value for p in points],
+        [
+            _line("soft labels", "soft", soft),
+            _line("labels alone", "labels", scratch),
+        ],
+        ahead,
+        name.lower(),
+    )
+
+
+def _cells(arms, found, points: dict, shape: str) -> list[list[str]]:
+    return [
         [
             shape.format(point.value),
             records.budget_of(arm.records[0]),
-            arms[point.scratch, size].spread("accuracy", scale=100, digits=1),
+            arms[point.scratch, arm.size].spread(
+                "accuracy", scale=100, digits=1
+            ),
             arm.spread("accuracy", scale=100, digits=1),
-            _validation(arm),
+            f"{validation(arm):.1f}",
             arm.spread("ece"),
             str(len(arm.records)),
-            f"{arm.difference.short}{drawn(arm.difference, scale)}",
-            words[point],
+            arm.difference.short,
+            verdict_on(arm, found).words,
         ]
-        for point, arm in read.items()
+        for point, arm in points.items()
     ]
-    told = _crossing(read, shape)
-    if verdicts.NOT_TESTED in words.values():
-        told = "Not every point is a test: its teacher is too weak."
-    missing = len(points) - len(read)
-    if missing:
-        told += f" {missing} of {len(points)} points are not recorded yet."
-    runs = list(next(iter(read.values())).records)
-    about = f"At size `{size}`, {records.data_of(runs[0])}"
-    if teacher := teacher_percent(found, runs):
-        about += f", the teacher {teacher} % right"
-    return [f"{about}:", "", *rows((name, *HEAD), cells), "", told]
 
 
-def _validation(arm: comparisons.Arm) -> str:
-    values = [
+def _line(name: str, kind: str, arms: list[comparisons.Arm]) -> Line:
+    scores = [[100 * v for v in arm.scores("accuracy")] for arm in arms]
+    return Line(
+        name,
+        kind,
+        [statistics.mean(each) for each in scores],
+        [statistics.stdev(each) for each in scores],
+    )
+
+
+def validation(arm: comparisons.Arm) -> float:
+    """The mean accuracy on the validation images, at the end, in per cent."""
+    return statistics.mean(_validation(arm))
+
+
+def _validation(arm: comparisons.Arm) -> list[float]:
+    return [
         100 * record["epochs"][-1]["validation"]["accuracy"]
         for record in arm.records
     ]
-    return f"{statistics.mean(values):.1f}"
 
 
 def _crossing(read: dict, shape: str) -> str:
@@ -99,11 +152,50 @@ def _crossing(read: dict, shape: str) -> str:
         if before.difference.mean * after.difference.mean < 0
     ]
     if turns:
-        return f"The mean changes its sign {' and '.join(turns)}."
+        return f"The mean gain changes its sign {' and '.join(turns)}."
     lost = any(arm.difference.mean < 0 for arm in read.values())
     found = sum(arm.difference.found for arm in read.values())
     return (
-        "No crossing point: soft labels are "
-        f"{'behind' if lost else 'ahead'} in the mean at every point, and at "
-        f"{found} of {len(read)} the interval excludes zero."
+        f"Soft labels are {'behind' if lost else 'ahead'} in the mean at "
+        f"every point, and at {found} of {len(read)} the interval excludes "
+        "zero."
     )
+
+
+def advice(found: list[dict]) -> str:
+    """Markdown: which temperature and weight our own sweep would choose."""
+    arms = comparisons.arms_by_name(found)
+    size = next((s for s in SIZES if len(read(arms, "temperature", s)) > 1), 0)
+    if not size:
+        return "Our own sweep has not been recorded yet."
+    lines = []
+    for axis in ("temperature", "teacher_weight"):
+        lines += [*_choice(axis, read(arms, axis, size)), ""]
+    run = arms[sweeps.points("temperature", size, RECIPES)[0].soft, size]
+    run = run.records[0]
+    lines.append(
+        f"Means of a ViT taught by a ResNet-18 that is "
+        f"{teacher_percent(found, [run])} % right: {records.data_of(run)}, "
+        f"{records.budget_of(run)}."
+    )
+    return "\n".join(lines)
+
+
+def _choice(axis: str, points: dict) -> list[str]:
+    """The lines of a table: validation accuracy and ECE along an axis."""
+    name, shape, _ = AXES[axis]
+    best = max(points, key=lambda point: validation(points[point]))
+    cells = []
+    for point, arm in points.items():
+        right = _validation(arm)
+        bold = "**" if point == best else ""
+        cells.append(
+            [
+                f"{bold}{shape.format(point.value)}{bold}",
+                f"{bold}{statistics.mean(right):.1f} ± "
+                f"{statistics.stdev(right):.1f}{bold}",
+                f"{statistics.mean(arm.scores('ece')):.3f}",
+            ]
+        )
+    head = (name, "Validation accuracy, %, ± deviation", "ECE, test images")
+    return rows(head, cells)

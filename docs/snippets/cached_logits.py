@@ -15,9 +15,9 @@ class Indexed(torch.utils.data.Dataset):
 
 
 @torch.no_grad()
-def teacher_table(teacher, indexed, batch_size=256):
-    teacher.eval()
+def teacher_table(teacher, indexed, device="cpu", batch_size=256):
+    teacher.to(device).eval()
     # In order, and of images that no random crop will change afterwards.
     batches = torch.utils.data.DataLoader(indexed, batch_size)
-    return torch.cat([teacher(images) for images, *_ in batches])
-    # In the loop: teacher_logits = table[indices]
+    logits = [teacher(images.to(device)) for images, *_ in batches]
+    return torch.cat(logits).cpu()

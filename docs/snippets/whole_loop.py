@@ -2,12 +2,29 @@ import torch
 import torch.nn.functional as F
 
 
-def distill(student, teacher, batches, epochs=10, T=4.0, soft_weight=0.9):
-    teacher.eval()
+@torch.no_grad()
+def evaluate(model, batches, device):
+    model.eval()
+    right = total = 0
+    for images, labels in batches:
+        predicted = model(images.to(device)).argmax(dim=1)
+        right += (predicted == labels.to(device)).sum().item()
+        total += len(labels)
+    return right / total
+
+
+def distill(
+    student, teacher, training, validation, epochs=10, T=4.0, soft_weight=0.9
+):
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    student.to(device)
+    teacher.to(device).eval()
     optimizer = torch.optim.SGD(student.parameters(), lr=0.05, momentum=0.9)
+    accuracies = []
     for _ in range(epochs):
         student.train()
-        for images, labels in batches:  # a DataLoader
+        for images, labels in training:  # a DataLoader, as is `validation`
+            images, labels = images.to(device), labels.to(device)
             with torch.no_grad():
                 teacher_logits = teacher(images)
             student_logits = student(images)
@@ -22,3 +39,5 @@ def distill(student, teacher, batches, epochs=10, T=4.0, soft_weight=0.9):
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+        accuracies.append(evaluate(student, validation, device))
+    return accuracies  # on the validation images, after each epoch

@@ -68,19 +68,24 @@ def exercise_1():
 def exercise_2():
     torch.manual_seed(0)
     z, v = 3 * torch.randn(2, 64, 10, dtype=torch.float64)
-    labels, w, s = torch.randint(10, (64,)), 1 / 6, 0.6
+    labels = torch.randint(10, (64,))
     z.requires_grad_()
-    soft = F.kl_div(
-        (z / 10).log_softmax(1), soften(v, 10.0), reduction="batchmean"
-    )
-    # labml's mean is over the ten classes too.
-    theirs = 100 * soft / 10 + 0.5 * F.cross_entropy(z, labels)
-    ours = distillation_loss(z, v, labels, temperature=10.0, soft_weight=w)
-    pulls = (torch.autograd.grad(x, z)[0] for x in (theirs, s * ours))
-    assert_close(*pulls)
-    found = LABML.ours(10.0, 100.0, 0.5, 10)
-    assert abs(found.soft_weight - w) < 1e-9 > abs(found.scale - s)
-    return f"w = {found.soft_weight:.4f}, scale {found.scale:.1f}"
+    hard = F.cross_entropy(z, labels)
+    expected = {5.0: (4 / 9, 0.9), 10.0: (1 / 6, 0.6)}
+    for T, (w, scale) in expected.items():
+        log_q = (z / T).log_softmax(1)
+        # PyTorch warns: this mean is over the classes too.
+        soft = F.kl_div(log_q, soften(v, T), reduction="mean")
+        theirs = 100 * soft + 0.5 * hard
+        ours = distillation_loss(z, v, labels, temperature=T, soft_weight=w)
+        pulls = [
+            torch.autograd.grad(loss, z, retain_graph=True)[0]
+            for loss in (theirs, scale * ours)
+        ]
+        assert_close(*pulls)
+        found = LABML.ours(T, 100.0, 0.5, 10)
+        assert abs(found.soft_weight - w) < 1e-9 > abs(found.scale - scale)
+    return "T = 5: w = 4/9, scale 0.9; T = 10: w = 1/6, scale 0.6"
 
 
 def exercise_3():
@@ -120,36 +125,9 @@ def exercise_4():
     assert mean.argmax() == 1 and product.argmax() == 0
     # Averaged logits are the products, normalised.
     assert members.log().mean(0).argmax() == 0
-    torch.manual_seed(0)
-    differ = {}
-    for count in (2, 3):
-        z = 3 * torch.randn(10_000, count, 2, dtype=torch.float64)
-        chosen = z.softmax(-1).mean(1).argmax(1), z.mean(1).argmax(1)
-        differ[count] = (chosen[0] != chosen[1]).double().mean().item()
-    assert differ[2] == 0 < differ[3]
-    return f"two never differ, three on {differ[3]:.1%} of random answers"
-
-
-def exercise_5():
-    x, labels = digits("train")
-    v = train(x[None], labels[None], width=128)(x[None])[0]
-    hard, soft = F.one_hot(labels, 10).float(), soften(v, 4.0)
-    decided = F.one_hot(v.argmax(1), 10).float()
-    order = torch.randperm(1200, generator=torch.Generator().manual_seed(0))
-    said = {}
-    for count in (50, 20):
-        few, unseen = order[:count], digits("test")[0][None]
-        arms = (few, hard, 1.0), (few, soft, 4.0)
-        arms += (order, soft, 4.0), (order, decided, 1.0)
-        said[count] = [
-            train(x[None, seen], p[None, seen], T=T, steps=20)(unseen)
-            for seen, p, T in arms
-        ]
-    same = [torch.equal(*pair) for pair in zip(*said.values(), strict=True)]
-    assert same == [False, False, True, True]
-    return f"of 4 arms {same.count(False)} move, the first ones"
+    return f"mean {mean[0]:.2f} and {mean[1]:.2f}, products the other way"
 
 
 if __name__ == "__main__":
-    for n in range(1, 6):
+    for n in range(1, 5):
         print(f"{n}: {globals()[f'exercise_{n}']()}")

@@ -84,23 +84,24 @@ def exercise_2():
 
 
 def exercise_3():
-    ann = torch.tensor([0.5, 0.3, 0.2])
-    bob = torch.tensor([0.7, 0.2, 0.1])
-    cleo = torch.tensor([0.5, 0.4, 0.1])
-    voice = (bob * cleo).sqrt()
-    assert_close(voice**2, torch.tensor([0.35, 0.08, 0.01]))
-    assert abs(voice.sum().item() - 0.97) < 5e-3
-    softmax = ((bob.log() + cleo.log()) / 2).softmax(0)
-    assert_close(softmax, voice / voice.sum())
-    assert_close(softmax, torch.tensor([0.61, 0.29, 0.10]), rtol=0, atol=6e-3)
-    z = ann.log().requires_grad_()
-    loss = kl_divergence(z[None], softmax.log()[None])
-    (pull,) = torch.autograd.grad(loss, z)
-    by_hand = torch.tensor([-0.11, 0.01, 0.10])
-    assert_close(pull, by_hand, rtol=0, atol=6e-3)
-    of_dml = ann - (bob + cleo) / 2
-    assert of_dml[1].abs() < 1e-6 < 0.005 < pull[1]  # descent lowers the car
-    return "pull " + " ".join(f"{value:+.3f}" for value in pull)
+    ann = torch.tensor([[0.5, 0.3, 0.2]]).double().log()
+    bob = torch.tensor([[0.7, 0.2, 0.1]]).double().log().requires_grad_()
+    p = bob.softmax(1)
+    r = p.log() - ann.log_softmax(1)
+    divergence = (p * r).sum()  # of Ann's loss, with Bob attached
+    (pull,) = torch.autograd.grad(divergence, bob)
+    assert_close(pull, (p * (r - divergence)).detach())
+    by_hand = torch.tensor([[0.17595, -0.09812, -0.07783]]).double()
+    assert_close(pull, by_hand, rtol=0, atol=6e-6)
+    r_by_hand = torch.tensor([[0.33647, -0.40547, -0.69315]]).double()
+    assert_close(r.detach(), r_by_hand, rtol=0, atol=6e-6)
+    # A small step downhill, and Bob is less sure of the truck.
+    after = (bob - 0.1 * pull).softmax(1)
+    assert after[0, 0] < p[0, 0]
+    # The course's loss leaves him alone.
+    losses = mutual_learning_loss([ann, bob], torch.tensor([0]))
+    assert not losses[0].requires_grad
+    return f"truck falls from {p[0, 0]:.3f} to {after[0, 0]:.3f}"
 
 
 def checked_step(model, x, labels):

@@ -55,25 +55,7 @@ def exercise_2():
     return f"{angles[0]:.0f} and {angles[1]:.0f} degrees"
 
 
-def rates(steps):
-    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], 1.0)
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=40)
-    for _ in range(steps):
-        optimizer.step()
-        cosine.step()
-    return cosine.get_last_lr()[0]
-
-
 def exercise_3():
-    images, batch = 40 * 32, 32
-    planned, taken = images // batch, images // (2 * batch)
-    assert (planned, taken) == (40, 20)
-    assert_close(rates(taken), 0.5)
-    assert abs(rates(planned)) < 1e-9
-    return f"{taken} steps of {planned}, and the rate ends at a half"
-
-
-def exercise_4():
     torch.manual_seed(0)
     v = 3 * torch.randn(1000, 10, dtype=torch.float64)
     at_4, at_2 = F.softmax(v / 4, 1), F.softmax(v / 2, 1)
@@ -97,7 +79,7 @@ def exercise_4():
     return f"the rest at T = 2: {exact:.2f}, between {low:.2f} and {high:.2f}"
 
 
-def exercise_5():
+def exercise_4():
     images, classes, epochs, k = 14e6, 21_841, 90, 100
     assert classes <= 2**16  # two bytes an index
     few = images * epochs * (9 + k * (2 + 2))
@@ -108,5 +90,5 @@ def exercise_5():
 
 
 if __name__ == "__main__":
-    for n in range(1, 6):
+    for n in range(1, 5):
         print(f"{n}: {globals()[f'exercise_{n}']()}")

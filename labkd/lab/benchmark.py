@@ -1,253 +1,172 @@
 r"""
 # How fast the loop is
 
-`python -m labkd.lab.benchmark` measures what the design of the
-[loop](../labkd/training.py) is worth on the machine that it runs on: four
-ratios, each of images a second.
-
-- **ours / customary**: our loop, and the customary
-  one. Both train ResNet-20 from the same weights with the same optimizer, in
-  batches of the same size.
-- **labels / recorded**: our loop without a teacher, and with a table of a
-  teacher's logits; both train the student of the course. The ratio is the
-  time of a step that learns from the table, in units of a step that learns
-  from labels.
-- **labels / live**: the same with a teacher that is asked in every step, the
-  ResNet-18 of the course.
-- **ours / bare**: our loop, and nothing but forward, backward and optimizer
-  step of ResNet-20, again and again on one batch. The ratio is the share of
-  the time that goes into learning, not into bringing images.
-
-Speeds differ between machines and, on a shared one, between minutes. Ratios
-differ less when both sides are measured in turn: a
-round of one, a round of the other, the next time the
-other way about. What is printed is the median of the ratios of such pairs,
-with the lowest and the highest. The images are those of CIFAR-10 where they
-are at hand, else random bytes, which take as long. `--compile` compiles our
-model and the student's, as long runs on a GPU do; `--json FILE` keeps all of
-it. The [page of benchmarks](../docs/benchmarks.md) shows what is kept as
-`labkd/results/benchmark/<size>.json`.
+`python -m labkd.lab.benchmark` trains ResNet-20 from the same weights by our
+[loop](../labkd/training.py), which crops whole batches of bytes, and by the
+customary one: a data set that hands out one image at a time, transforms of
+torchvision, a `DataLoader` with worker processes, float32. It prints images a
+second of both and their ratio. Speeds differ between machines and, on a
+shared one, between minutes, so the two take turns, and the ratio is the
+median over the turns. The images are random bytes, which take as long as
+others.
 """
 
-import argparse
-import json
-import math
 import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator
 from copy import deepcopy
-from pathlib import Path
+from dataclasses import replace
 
 import torch
+import torch.nn.functional as F
+import typer
+from PIL import Image
+from torch import nn
+from torch.utils import benchmark
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms
 
-from labkd.lab.building import build
-from labkd.lab.outcomes import circumstances
+from labkd.data import ImageSet
+from labkd.lab import engine
+from labkd.lab.building import bank_of, objective_of, optimizer_of
 from labkd.lab.recipes import find
-from labkd.lab.rounds import Bench, bare, customary, images_for, ours, resnet20
-from labkd.lab.teachers import live, recorded
+from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise, native_bfloat16
-from labkd.views import every_view
+from labkd.resnet import ResNet
+from labkd.training import fit
 
-PROGRAM = "labkd.lab.benchmark"
+RECIPE = replace(find("teacher-resnet18-cifar10", "laptop"), epochs=10**6)
 
 
-def compare(sides: dict[str, Callable[[], float]], seconds: float) -> dict:
+class Pictures(Dataset):
     r"""
-    Two rates, measured in turn, and their ratio.
+    Images as torchvision's data sets hand them out: one by one, by Pillow.
 
-    * `sides`: two, by name; a call does a round and returns its rate
-    * `seconds`: after them no pair of rounds starts; the first always does
-
-    Returns `{"ratio", "lowest", "highest", "rounds", "images_per_second"}`:
-    the median of first / second over the pairs of rounds, the least and the
-    largest, how many pairs there were, the median rate of each side by name.
+    * `images`: in colour; `normalise`: from the same statistics
     """
-    order, rates = list(sides), {name: [] for name in sides}
-    # What a first round has to compile or to choose is not measured.
-    for name in order:
-        sides[name]()
-    deadline, rounds = time.monotonic() + seconds, 0
-    while not rounds or time.monotonic() < deadline:
-        for name in order:
-            rates[name].append(sides[name]())
-        order.reverse()
-        rounds += 1
-    ratios = [a / b for a, b in zip(*rates.values(), strict=True)]
-    return {
-        "ratio": statistics.median(ratios),
-        "lowest": min(ratios),
-        "highest": max(ratios),
-        "rounds": rounds,
-        "images_per_second": {
-            name: statistics.median(each) for name, each in rates.items()
-        },
-    }
+
+    def __init__(self, images: ImageSet, normalise: Normalise) -> None:
+        pixels = images.images.permute(0, 2, 3, 1).contiguous()
+        self.pixels, self.labels = pixels.numpy(), images.labels.tolist()
+        mean, deviation = normalise.mean, normalise.deviation
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomCrop(32, padding=RECIPE.padding),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize(mean.tolist(), deviation.tolist()),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        picture = Image.fromarray(self.pixels[index])
+        return self.transform(picture), self.labels[index]
 
 
-def pairs_of(bench: Bench) -> Iterator[dict[str, Callable[[], float]]]:
-    r"""The four pairs of sides, ready for `compare`."""
+def resnet20() -> ResNet:
+    r"""
+    ResNet-20: three stages of three blocks, 0.27 million parameters.
+
+    He et al. (2015), section 4.2, with $n = 3$ and 16, 32 and 64 channels.
+    Here the shortcuts between stages are 1 x 1 convolutions, the paper's
+    option B.
+    """
+    model = ResNet("resnet34", width=16)
+    model.layer2, model.layer3 = model.layer2[:3], model.layer3[:3]
+    model.layer4, model.fc = nn.Identity(), nn.Linear(64, 10)
+    return model
+
+
+def random_images(count: int) -> ImageSet:
+    r"""So many random images in colour, of ten classes."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (count, 3, 32, 32), generator=generator)
+    names = tuple("0123456789")
+    return ImageSet(pixels.byte(), torch.arange(count) % 10, names, "random")
+
+
+def our_epoch(model: nn.Module, images: ImageSet) -> float:
+    r"""The loss of an epoch of our loop."""
+    optimizer, schedule = optimizer_of(RECIPE, model, len(images))
+    epochs = fit(
+        model.to(memory_format=torch.channels_last),
+        images,
+        optimizer,
+        schedule,
+        normalise=Normalise.of(images.images),
+        objective=objective_of(RECIPE),
+        teacher=nobody,
+        generator=torch.Generator().manual_seed(0),
+        epochs=range(1, 2),
+        batch_size=RECIPE.batch_size,
+        bank=bank_of(RECIPE, images),
+        bfloat16=native_bfloat16(images.images.device),
+    )
+    return next(iter(epochs))["loss"]
+
+
+def customary_epoch(model: nn.Module, batches: DataLoader) -> float:
+    r"""The mean loss of an epoch of the customary loop."""
+    optimizer, _ = optimizer_of(RECIPE, model, len(batches.dataset))
+    model.train()
+    total = 0.0
+    for pixels, labels in batches:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(pixels), labels)
+        loss.backward()
+        optimizer.step()
+        total += loss.item() * len(labels)
+    return total / len(batches.dataset)
+
+
+def compare(images: ImageSet, turns: int, workers: int) -> dict[str, float]:
+    r"""
+    Images a second of both loops, in turn.
+
+    * `turns`: epochs of each; `workers`: processes of the customary loop
+
+    Returns the medians `{"ours", "customary", "ratio"}`, the last one of the
+    ratios of the turns.
+    """
+    pictures = Pictures(images, Normalise.of(images.images))
+    loader = DataLoader(
+        pictures, RECIPE.batch_size, shuffle=True, num_workers=workers
+    )
     torch.manual_seed(0)
-    recipe = bench.recipe("teacher-resnet18-cifar10")
-    plain = resnet20().to(bench.device)
-    last = deepcopy(plain).to(memory_format=torch.channels_last)
-    yield {
-        "ours": ours(bench, deepcopy(last), recipe),
-        "customary": customary(bench, plain, recipe),
-    }
-    alone = bench.recipe("scratch-vit-cifar10")
-    taught = bench.recipe("soft-vit_from_resnet18-cifar10")
-    student = build(taught, bench.data)
-    # It costs the same to look up what nobody has said.
-    views = len(every_view(taught.padding))
-    table = torch.randn(bench.steps * bench.batch_size, views, 10).half()
-    teacher = recorded(table.to(bench.device))
-    yield {
-        "labels": ours(bench, deepcopy(student), alone),
-        "recorded": ours(bench, deepcopy(student), taught, teacher),
-    }
-    asked = live(build(find(taught.teacher, bench.size), bench.data))
-    yield {
-        "labels": ours(bench, deepcopy(student), alone),
-        "live": ours(bench, student, taught, asked),
-    }
-    yield {
-        "ours": ours(bench, deepcopy(last), recipe),
-        "bare": bare(bench, last, recipe),
-    }
-
-
-def line_of(name: str, comparison: dict) -> str:
-    r"""What is printed of a comparison: ratio, spread, rounds, rates."""
-    rates = ", ".join(
-        f"{side} {rate:,.0f}"
-        for side, rate in comparison["images_per_second"].items()
-    )
-    return (
-        f"{name:17}  {comparison['ratio']:.2f}  "
-        f"({comparison['lowest']:.2f} .. {comparison['highest']:.2f}, "
-        f"rounds: {comparison['rounds']})  images/s: {rates}"
-    )
-
-
-class _OneLine(argparse.ArgumentParser):
-    def error(self, message: str) -> None:
-        self.exit(2, f"{PROGRAM}: {message}\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    cuda = torch.cuda.is_available()
-    parser = _OneLine(
-        prog=f"python -m {PROGRAM}",
-        description="How fast the loop is, in ratios.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    for name, default, meaning in (
-        ("--seconds", 60.0, "for each of the four comparisons"),
-        ("--threads", torch.get_num_threads(), "of this process, on a CPU"),
-        ("--workers", 2, "processes of the customary loop"),
-        ("--batch-size", 512 if cuda else 128, "images in a batch"),
-        ("--steps", 60 if cuda else 10, "batches in a round"),
-    ):
-        parser.add_argument(
-            name, type=type(default), default=default, help=meaning
+    model = resnet20()
+    known = {"images": images, "loader": loader, "model": model}
+    known |= {"deepcopy": deepcopy, "our_epoch": our_epoch}
+    known |= {"customary_epoch": customary_epoch}
+    threads = torch.get_num_threads()
+    ours, customary = (
+        benchmark.Timer(call, globals=known, num_threads=threads)
+        for call in (
+            "our_epoch(deepcopy(model), images)",
+            "customary_epoch(deepcopy(model), loader)",
         )
-    parser.add_argument(
-        "--compile", action="store_true", help="our model, not the customary"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="to write")
-    return parser
+    # A Timer's first call is a warm-up that it does not count.
+    rates = {"ours": [], "customary": []}
+    for _ in range(turns):
+        rates["ours"].append(len(images) / ours.timeit(1).mean)
+        rates["customary"].append(len(images) / customary.timeit(1).mean)
+    ratios = [a / b for a, b in zip(*rates.values(), strict=True)]
+    medians = {key: statistics.median(each) for key, each in rates.items()}
+    return medians | {"ratio": statistics.median(ratios)}
 
 
-def _check(options: argparse.Namespace) -> None:
-    least = {"threads": 1, "workers": 0, "batch_size": 2, "steps": 1}
-    for name, value in least.items():
-        if getattr(options, name) < value:
-            raise ValueError(
-                f"--{name.replace('_', '-')} must be at least {value}, got "
-                f"{getattr(options, name)}"
-            )
-    if not 0 <= options.seconds < math.inf:
-        raise ValueError(
-            f"--seconds must be finite and at least 0, got {options.seconds}"
-        )
-    if options.json and not options.json.absolute().parent.is_dir():
-        raise ValueError(f"--json: there is no folder {options.json.parent}")
-
-
-def _bench(options: argparse.Namespace) -> Bench:
-    torch.set_num_threads(options.threads)
-    cuda = torch.cuda.is_available()
-    # As launching has it, and here for both sides.
-    torch.backends.cudnn.benchmark = cuda
-    data = images_for(
-        options.steps,
-        options.batch_size,
-        options.workers,
-        torch.device("cuda" if cuda else "cpu"),
+def main(images: int = 5_120, turns: int = 5, workers: int = 2) -> None:
+    """Compare our loop with the customary one."""
+    engine.settle(alone=True)
+    found = compare(random_images(images), turns, workers)
+    print(
+        f"images a second: ours {found['ours']:,.0f}, customary "
+        f"{found['customary']:,.0f}; ratio {found['ratio']:.2f} "
+        f"({turns} turns, {torch.get_num_threads()} threads)"
     )
-    return Bench(
-        data=data,
-        normalise=Normalise.of(data.images),
-        size="full" if cuda else "laptop",
-        batch_size=options.batch_size,
-        steps=options.steps,
-        workers=options.workers,
-        compiled=options.compile,
-    )
-
-
-def _circumstances(options: argparse.Namespace, bench: Bench) -> dict:
-    names = ("seconds", "threads", "workers", "batch_size", "steps", "compile")
-    source = bench.data.source
-    return {
-        "size": bench.size,
-        "images": source if source == "random" else f"cifar10, {source}",
-        **{name: getattr(options, name) for name in names},
-        **circumstances(bench.device, native_bfloat16(bench.device)),
-        "command": _command(options),
-    }
-
-
-def _command(options: argparse.Namespace) -> str:
-    # What was measured, and not where it was written.
-    words = [
-        f"--{name.replace('_', '-')} {value:g}"
-        for name, value in vars(options).items()
-        if name not in ("compile", "json")
-    ]
-    compiled = ["--compile"] * options.compile
-    return " ".join([f"python -m {PROGRAM}", *words, *compiled])
-
-
-def _benchmark(options: argparse.Namespace) -> None:
-    bench = _bench(options)
-    report = _circumstances(options, bench)
-    for key, value in report.items():
-        print(f"{key}: {value}")
-    report["comparisons"] = {}
-    for sides in pairs_of(bench):
-        name, comparison = " / ".join(sides), compare(sides, options.seconds)
-        report["comparisons"][name] = comparison
-        print(line_of(name, comparison), flush=True)
-    if options.json:
-        text = json.dumps(report, indent=1, allow_nan=False)
-        options.json.write_text(text + "\n", "utf-8")
-
-
-def main(arguments: list[str] | None = None) -> int:
-    r"""Measure and print; returns the exit status."""
-    options = _parser().parse_args(arguments)
-    try:
-        _check(options)
-        _benchmark(options)
-    except (ValueError, OSError) as error:
-        print(f"{PROGRAM}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(typer.run(main))

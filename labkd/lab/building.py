@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from labkd import vgg
 from labkd.cross_quality import FewerPixels
-from labkd.data import load
+from labkd.data import NAMES, ImageSet, load
 from labkd.decoupled import (
     correlation_loss,
     decoupled_loss,
@@ -27,11 +27,12 @@ from labkd.lab.watched import feature_objective, hint_objective
 from labkd.mutual_learning import Cohort, mutual_learning_loss
 from labkd.resnet import ResNet
 from labkd.soft_targets import distillation_loss
-from labkd.sources import ImageSet
 from labkd.views import Bank
 from labkd.virtual_teacher import virtual_teacher_loss
 from labkd.vit import VisionTransformer
 
+# That a folder of images is trained on, if nothing else is asked for.
+LEAST_STEPS = 1_000
 PLAIN = {"large_cnn": vgg.large_cnn, "small_cnn": vgg.small_cnn}
 
 
@@ -60,6 +61,38 @@ def some_of(images: ImageSet, count: int) -> ImageSet:
 def split_of(recipe: Recipe, split: str) -> ImageSet:
     r"""The images of a recipe in `train`, `validation` or `test`."""
     return load(recipe.dataset, split, image_size=recipe.image_size)
+
+
+def fit_to_images(recipe: Recipe, given: set[str]) -> list[str]:
+    r"""
+    Settings that suit a folder of one's own images, as `change` takes them.
+
+    A recipe's budget is that of its own data. Here all images are used, in
+    at least 1,000 steps.
+
+    * `given`: the fields that somebody has set, which stay
+
+    Returns nothing for a data set that has a name.
+    """
+    if recipe.dataset in NAMES:
+        return []
+    images = len(split_of(recipe, "train"))
+    batch_size = recipe.batch_size
+    if "batch_size" not in given:
+        # At least twenty steps an epoch, of eight images or more.
+        batch_size = min(batch_size, max(8, images // 20))
+    steps = -(-images * recipe.repeats // batch_size)
+    epochs = max(recipe.epochs, -(-LEAST_STEPS // steps))
+    suited = {
+        "training_images": 0,
+        "batch_size": batch_size,
+        "epochs": epochs,
+    }
+    return [
+        f"{key}={value}"
+        for key, value in suited.items()
+        if key not in given and getattr(recipe, key) != value
+    ]
 
 
 def bank_of(recipe: Recipe, images: ImageSet) -> Bank:

@@ -26,7 +26,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from labkd.archives import CIFAR10_CLASSES
 from labkd.costs import (
     in_turn,
     multiply_adds,
@@ -34,13 +33,13 @@ from labkd.costs import (
     peak_memory,
     weight,
 )
+from labkd.data import CIFAR10_CLASSES, ImageSet
 from labkd.lab.building import build
 from labkd.lab.outcomes import circumstances
 from labkd.lab.recipes import find
 from labkd.lab.store import write_whole
 from labkd.pixels import native_bfloat16
 from labkd.records import RESULTS
-from labkd.sources import ImageSet
 
 MODELS = {
     "teacher": "teacher-resnet18-cifar10",

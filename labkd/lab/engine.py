@@ -35,17 +35,22 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 COMPILE_FROM = 5_000
 
 
-def settle(*, alone: bool) -> None:
+def settle(*, alone: bool, deterministic: bool = False) -> None:
     r"""
     What a long training needs of the machine that it runs on.
 
     * `alone`: the model is large enough for all cores; a small one is no
       quicker on two of them than two are on one each
+    * `deterministic`: the same bits again on a GPU too, at some cost
 
     Threads that the environment counts are left as they are.
     """
     if "OMP_NUM_THREADS" not in os.environ and not alone:
         torch.set_num_threads(1)
+    if deterministic:
+        # Read by cuBLAS when it starts.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(deterministic)
     # glibc would hand large blocks back after every batch, and have their
     # pages cleared anew for the next. Other systems have no such switch.
     with suppress(OSError, AttributeError):

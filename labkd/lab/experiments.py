@@ -23,8 +23,15 @@ from labkd.controls import (
     permute_wrong_classes,
     smoothed_logits,
 )
+from labkd.data import ImageSet
 from labkd.files import check_folder
-from labkd.lab import checkpoints, engine, examination, outcomes, store
+from labkd.lab import (
+    checkpoints,
+    engine,
+    outcomes,
+    store,
+    validate_teacher,
+)
 from labkd.lab.building import bank_of, build, some_of, split_of
 from labkd.lab.checkpoints import claimed
 from labkd.lab.launching import Run, tell, train
@@ -33,7 +40,6 @@ from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
 from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
 from labkd.lab.watched import live_features
 from labkd.pixels import Normalise, native_bfloat16, predict
-from labkd.sources import ImageSet
 
 
 def run(run: Run, *, trial: bool = False) -> dict:
@@ -99,6 +105,8 @@ def _record(
             "mean": normalise.mean.tolist(),
             "deviation": normalise.deviation.tolist(),
         },
+        "image_shape": list(images.images.shape[1:]),
+        "classes": list(images.class_names),
         "config": asdict(run.recipe),
         "parameters": sum(p.numel() for p in model.parameters()),
         "teacher": source,
@@ -207,7 +215,9 @@ def teacher_of(
         table = _table(run, model, images, normalise, path)
     if brings_teacher(recipe):
         bank = bank_of(recipe, images)
-        examination.check_table(table, model, images.images, normalise, bank)
+        validate_teacher.check_table(
+            table, model, images.images, normalise, bank
+        )
     table = _controlled(table, images.labels, recipe)
     return recorded(table), said | {"asked": "table"}
 
@@ -236,11 +246,12 @@ def _teacher(
         said = {"recipe": recipe.teacher, "size": run.size, "seed": 0}
         model = _teacher_model(run, accelerator, images)
         # Trained anew on another machine, it is another teacher.
-        said["sha256"] = examination.sha256_of(model)
+        said["sha256"] = validate_teacher.sha256_of(model)
         return model, said, run.teacher().table(recipe)
-    model, said = examination.bring(recipe, images.class_names, normalise)
-    tell(accelerator, examination.summary(said))
-    table = examination.table_name(recipe, said)
+    names = images.class_names
+    model, said, told = validate_teacher.bring(recipe, names, normalise)
+    tell(accelerator, told)
+    table = validate_teacher.table_name(recipe, said)
     return model, said, run.folder / run.name / table
 
 
@@ -286,7 +297,9 @@ def _judge(
     if run.recipe.teacher:
         ours = answers["together"].argmax(1).cpu()
         if brings_teacher(run.recipe):
-            answered = examination.answers(run.recipe, test_set, normalise)
+            answered = validate_teacher.answers(
+                run.recipe, test_set, normalise
+            )
             theirs = answered.argmax(1).cpu()
         else:
             _, path = run.teacher().learned()

@@ -103,7 +103,7 @@ def _loss_and_gradient(
     # In double precision: an angle of zero is hard to see in single.
     z = [logits.double().requires_grad_() for logits in z]
     torch.manual_seed(0)  # of the dropout of a teacher in training mode
-    teacher = room.teachers[0].repeated(len(batch))
+    teacher = room.teacher.repeated(len(batch))
     v = heard(lesson, room, teacher, batch).double()
     loss = loss_of(lesson, z, v, room.labels["train"][batch])
     return loss.detach(), torch.cat(torch.autograd.grad(loss, z)).flatten()
@@ -122,7 +122,7 @@ def measure(seeds: int) -> dict:
         rate = chosen(lessons[name]["doubtful"])["rate"]
         lesson = LESSONS[name], room, "doubtful", seeds, rate
         begun[name] = train(*lesson, steps=STEPS // 10)
-    answers = say(room.teachers[0], room.images["test"])[0].argmax(1)
+    answers = say(room.teacher, room.images["test"])[0].argmax(1)
     hits = (answers == room.labels["test"]).double().mean().item()
     return {
         "teacher": 100 * hits,

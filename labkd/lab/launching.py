@@ -22,6 +22,7 @@ from torch import nn
 from tqdm import tqdm
 
 from labkd import records
+from labkd.data import ImageSet
 from labkd.files import reading
 from labkd.lab import checkpoints, engine, outcomes, store
 from labkd.lab.building import (
@@ -35,8 +36,7 @@ from labkd.lab.recipes import Recipe, digest, essentials
 from labkd.lab.teachers import Teacher
 from labkd.lab.watched import unwatched, watched
 from labkd.pixels import Normalise, predict
-from labkd.pretrained import SHIPPED_SIZE, WEIGHTS
-from labkd.sources import ImageSet
+from labkd.shipped import SHIPPED_SIZE, WEIGHTS
 from labkd.training import fit
 
 

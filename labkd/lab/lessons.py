@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from labkd import mistakes
+from labkd.mistakes import loss_with
 from labkd.mutual_learning import mutual_learning_loss
 from labkd.soft_targets import distillation_loss
 from labkd.virtual_teacher import virtual_teacher_loss
@@ -36,6 +37,7 @@ class Lesson:
     * `batch_statistics`: BatchNorm judges seven images by themselves, `as
       sorted` by class or `shuffled`
     * `factor`: by how much the student's images are shrunk
+    * `processes`: so many share the images; the student hears of its own only
     """
 
     right: str
@@ -46,6 +48,7 @@ class Lesson:
     frozen: bool = False
     batch_statistics: str = ""
     factor: int = 1
+    processes: int = 1
 
 
 def hinton(z, v, y, temperature, soft_weight):
@@ -67,35 +70,55 @@ def _virtual_softened(z, v, y, temperature, soft_weight):
     return virtual_teacher_loss(z, y, temperature=20.0, smooth_teacher=True)
 
 
-# Right ones first, then the families of chapter 16 in its order.
-LESSONS = {
-    "labels alone": Lesson("hinton", _labels),
+def named(form: Callable[..., Tensor]) -> str:
+    r"""A wrong form's name as that of its lesson."""
+    return form.__name__.replace("_", " ")
+
+
+SOFT_TERMS = (
+    mistakes.mean_over_classes,
+    mistakes.no_square,
+    mistakes.probabilities,
+    mistakes.swapped,
+    mistakes.logarithm_unannounced,
+    mistakes.logarithm_promised,
+    mistakes.squared_error,
+    mistakes.second_softmax,
+    mistakes.two_temperatures,
+    mistakes.raw_logits,
+    mistakes.own_teacher,
+)
+WHOLE = (
+    mistakes.weight_reversed,
+    mistakes.mean_times_hundred,
+    mistakes.sum_for_product,
+    mistakes.loss_doubled,
+    mistakes.mean_of_means,
+)
+RIGHT = {
     "hinton": Lesson("hinton", hinton),
     "virtual teacher": Lesson("virtual teacher", _virtual),
-    "ensemble": Lesson("ensemble", hinton, answers="ensemble"),
     "fewer pixels": Lesson("fewer pixels", hinton, factor=2),
     "peers": Lesson("peers", mutual_learning_loss, students=2),
-    "mean over classes": Lesson("hinton", mistakes.mean_over_classes),
-    "mean times hundred": Lesson("hinton", mistakes.mean_times_hundred),
-    "no square": Lesson("hinton", mistakes.no_square),
-    "probabilities": Lesson("hinton", mistakes.probabilities),
-    "swapped": Lesson("hinton", mistakes.swapped),
-    "logarithm unannounced": Lesson("hinton", mistakes.logarithm_unannounced),
-    "logarithm promised": Lesson("hinton", mistakes.logarithm_promised),
-    "squared error": Lesson("hinton", mistakes.squared_error),
-    "second softmax": Lesson("hinton", mistakes.second_softmax),
+}
+IN_THE_LOSS = {
+    "labels alone": Lesson("hinton", _labels),
     "virtual, softened": Lesson("virtual teacher", _virtual_softened),
-    "two temperatures": Lesson("hinton", mistakes.two_temperatures),
-    "softmax before labels": Lesson("hinton", mistakes.softmax_before_labels),
-    "weight reversed": Lesson("hinton", mistakes.weight_reversed),
-    "sum for product": Lesson("hinton", mistakes.sum_for_product),
-    "own teacher": Lesson("hinton", mistakes.own_teacher),
+    "softmax before labels": Lesson(
+        "hinton", loss_with(hard=mistakes.softmax_before_labels)
+    ),
+    "peers attached": Lesson("peers", mistakes.peers_attached, students=2),
+    **{named(f): Lesson("hinton", loss_with(f)) for f in SOFT_TERMS},
+    **{named(f): Lesson("hinton", f) for f in WHOLE},
+}
+ELSEWHERE = {
     "teacher trained too": Lesson(
-        "hinton", mistakes.teacher_attached, teacher="trained too"
+        "hinton", loss_with(), teacher="trained too"
     ),
     "teacher in training mode": Lesson(
         "hinton", hinton, teacher="in training mode"
     ),
+    "new head": Lesson("hinton", hinton, answers="new head"),
     "out of step": Lesson("hinton", hinton, answers="out of step"),
     "other normalisation": Lesson(
         "hinton", hinton, answers="other normalisation"
@@ -104,12 +127,12 @@ LESSONS = {
         "fewer pixels", hinton, answers="fewer pixels", factor=2
     ),
     "student frozen": Lesson("hinton", hinton, frozen=True),
+    "student unwrapped": Lesson("hinton", hinton, processes=2),
     "batch statistics, sorted": Lesson(
         "hinton", hinton, batch_statistics="as sorted"
     ),
     "batch statistics, shuffled": Lesson(
         "hinton", hinton, batch_statistics="shuffled"
     ),
-    "mean of logits": Lesson("ensemble", hinton, answers="mean of logits"),
-    "peers attached": Lesson("peers", mistakes.peers_attached, students=2),
 }
+LESSONS = RIGHT | IN_THE_LOSS | ELSEWHERE

@@ -22,7 +22,10 @@ from labkd.calibration import (
     expected_calibration_error,
     negative_log_likelihood,
 )
-from labkd.files import reading
+from labkd.data import ImageSet
+from labkd.files import read_json, reading
+from labkd.lab.building import build
+from labkd.lab.recipes import Recipe
 from labkd.mutual_learning import Cohort
 from labkd.pixels import Normalise, predict
 from labkd.vit import VisionTransformer, joint_log_probabilities
@@ -109,6 +112,33 @@ def load_weights(path: Path, model: nn.Module) -> nn.Module:
     with reading(path, "delete it to train the model anew"):
         model.load_state_dict(weights)
     return model
+
+
+def load_student(record: str | Path, weights: str | Path) -> nn.Module:
+    r"""
+    The model of a run, in eval mode, with the statistics of its pixels.
+
+    It carries `mean` and `deviation`, float32 of shape (channels, 1, 1):
+    `student((pixels - student.mean) / student.deviation)` are the logits of
+    pixels in 0 .. 1.
+
+    * `record`, `weights`: the two files that a run writes
+
+    Raises `ValueError` for a record that does not say what its images were
+    like, or weights of another model.
+    """
+    kept = read_json(Path(record))
+    with reading(Path(record), "make it anew by its command"):
+        shown = torch.zeros(1, *kept["image_shape"], dtype=torch.uint8)
+        images = ImageSet(
+            shown, torch.zeros(1).long(), tuple(kept["classes"]), ""
+        )
+        model = build(Recipe(**kept["config"]), images)
+    load_weights(Path(weights), model)
+    for key, values in kept["pixels"].items():
+        values = torch.tensor(values)[:, None, None]
+        model.register_buffer(key, values, persistent=False)
+    return model.eval()
 
 
 def decided(path: Path, count: int | None = None) -> Tensor:

@@ -293,15 +293,19 @@ def essentials(recipe: Recipe) -> dict:
     }
 
 
-def read_recipes(path: Path) -> tuple[dict[str, dict[str, Recipe]], list]:
+def read_recipes(
+    path: Path,
+) -> tuple[dict[str, dict[str, Recipe]], list, list]:
     r"""
-    The recipes of a TOML file by name and size, and their order of recording.
+    The recipes of a TOML file by name and size, their order of recording,
+    and the patterns of names that belong to chapters.
 
     `like = "NAME SIZE"` begins with the fields of another recipe, which
     stands further up.
     """
     kept = tomllib.loads(path.read_text("utf-8"))
-    wanted, recipes = kept.pop("wanted"), {}
+    wanted, chapters = kept.pop("wanted"), kept.pop("chapters")
+    recipes = {}
     for name, sizes in kept.items():
         recipes[name] = {}
         for size, own in sizes.items():
@@ -311,10 +315,12 @@ def read_recipes(path: Path) -> tuple[dict[str, dict[str, Recipe]], list]:
                 continue
             other, its_size = like.split()
             recipes[name][size] = replace(recipes[other][its_size], **own)
-    return recipes, [tuple(group) for group in wanted]
+    return recipes, [tuple(group) for group in wanted], chapters
 
 
-RECIPES, WANTED = read_recipes(Path(__file__).with_name("recipes.toml"))
+RECIPES, WANTED, CHAPTERS = read_recipes(
+    Path(__file__).with_name("recipes.toml")
+)
 
 
 def find(name: str, size: str) -> Recipe:

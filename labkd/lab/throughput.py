@@ -17,13 +17,12 @@ import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 
-from labkd.archives import CIFAR10_CLASSES
+from labkd.data import CIFAR10_CLASSES, ImageSet
 from labkd.lab import engine
 from labkd.lab.building import bank_of, build, objective_of, optimizer_of
 from labkd.lab.recipes import find
 from labkd.lab.teachers import nobody
 from labkd.pixels import Normalise
-from labkd.sources import ImageSet
 from labkd.training import fit
 
 STUDENT, TEACHER = "scratch-vit-cifar10", "teacher-resnet18-cifar10"

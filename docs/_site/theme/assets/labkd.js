@@ -56,10 +56,51 @@
   }
   wide.addEventListener("change", stick)
 
+  // The table of all runs: a row stays if it has every word that is asked for.
+  const runs = () => {
+    const table = document.querySelector(".runs:not([data-ready])")
+    if (!table) return
+    table.dataset.ready = ""
+    const rows = [...table.tBodies[0].rows]
+    const find = document.querySelector(".find")
+    const [input, output] = find.querySelectorAll("input, output")
+    const show = () => {
+      const words = input.value.toLowerCase().split(/\s+/)
+      for (const row of rows) {
+        const text = row.textContent.toLowerCase()
+        row.hidden = !words.every(word => text.includes(word))
+      }
+      output.textContent = `${rows.filter(row => !row.hidden).length} of ${rows.length} runs`
+    }
+    input.addEventListener("input", show)
+    show()
+    find.hidden = false
+    ;[...table.tHead.rows[0].cells].forEach((head, column) => {
+      const button = document.createElement("button")
+      button.type = "button"
+      button.append(...head.childNodes)
+      head.append(button)
+      button.addEventListener("click", () => sort(table, head, column, rows))
+    })
+  }
+
+  // A second click turns the order about; numbers are compared as numbers.
+  const sort = (table, head, column, rows) => {
+    const order = head.ariaSort === "ascending" ? "descending" : "ascending"
+    for (const each of head.parentNode.cells) each.removeAttribute("aria-sort")
+    head.setAttribute("aria-sort", order)
+    const sign = order === "ascending" ? 1 : -1
+    const key = row => row.cells[column].dataset.value ?? row.cells[column].textContent
+    const compare = (a, b) => a - b || a.localeCompare(b, "en", { numeric: true })
+    rows.sort((a, b) => sign * compare(key(a), key(b)))
+    table.tBodies[0].append(...rows)
+  }
+
   new MutationObserver(code).observe(document.body, { childList: true, subtree: true })
   document$.subscribe(() => {
     page()
     stick()
+    runs()
   })
 
   // The dialog at the foot of the page is far from the button.

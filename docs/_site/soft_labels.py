@@ -1,0 +1,147 @@
+"""Soft labels to touch: a photograph, three networks and a temperature.
+
+A page says where by a comment. The numbers are the recorded logits of the
+teacher and of two students for the thumbnails that come with labkd; the
+table is whole without a script, and `touch.js` changes it.
+"""
+
+import json
+import math
+from functools import cache
+from pathlib import Path
+
+import jinja2
+import torch
+from safetensors.torch import load_file
+
+from labkd import pictures, records
+from labkd.data import CIFAR10_CLASSES
+from labkd.resnet import ResNet
+from labkd.soft_targets import soften
+
+MARKER = "<!-- widget: soft labels -->"
+TEACHER = "teacher-resnet18-cifar10"
+# A column each, in this order.
+COLUMNS = {
+    TEACHER: "Teacher",
+    "scratch-vit-cifar10": "Student taught by labels",
+    "soft-vit_from_resnet18-cifar10": "Student taught by the teacher",
+}
+# The largest that is recorded of all three is shown.
+SIZES = ("full", "overnight", "laptop")
+NETWORKS = {"resnet18": "ResNet-18", "vit": "Vision Transformer"}
+
+
+def size_shown(results: Path = records.RESULTS) -> str:
+    """The largest size of which every network's logits are recorded.
+
+    Raises `FileNotFoundError` when there is none.
+    """
+    for size in SIZES:
+        paths = [records.path_of(name, size, 0, results) for name in COLUMNS]
+        logits = [_logits_beside(path) for path in paths]
+        if all(path.is_file() for path in paths + logits):
+            return size
+    raise FileNotFoundError(f"no size has logits of {', '.join(COLUMNS)}")
+
+
+@cache
+def block() -> str:
+    """The HTML that takes the marker's place, one line."""
+    size = size_shown()
+    runs = [records.read(name, size, 0) for name in COLUMNS]
+    about = json.loads((pictures.FOLDER / "thumbnails.json").read_text())
+    images = [
+        image | {"place": _place(number, about["columns"])}
+        for number, image in enumerate(about["images"])
+    ]
+    labels = [CIFAR10_CLASSES.index(image["label"]) for image in images]
+    logits = _logits(size, [image["test_index"] for image in images])
+    first = least_sure(logits[0], labels)
+    answers = soften(logits[:, first], 1.0)
+    spread = torch.special.entr(answers).sum(1).exp()
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    environment = jinja2.Environment(
+        loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["written"] = written
+    html = environment.get_template("soft_labels.html.j2").render(
+        images=images,
+        classes=CIFAR10_CLASSES,
+        correct=labels[first],
+        first=first,
+        heads=list(zip(COLUMNS.values(), map(_accuracy, runs), strict=True)),
+        rows=answers.T.tolist(),
+        spread=spread.tolist(),
+        data=json.dumps(
+            {"labels": labels, "logits": _short(logits)},
+            separators=(",", ":"),
+        ),
+        teacher=_about(runs[0]),
+        student=_about(runs[1]),
+        temperature=f"{runs[2]['config']['temperature']:g}",
+        source=records.data_of(runs[0]),
+        credit=about["credit"],
+    )
+    # To Markdown an empty line would end it.
+    return "".join(line.strip() + " " for line in html.splitlines()).strip()
+
+
+def least_sure(logits: torch.Tensor, labels: list[int]) -> int:
+    """Which image to begin with: right, and with the most to say.
+
+    Of the images that the teacher gets right, the one to whose label it
+    gives the least.
+    """
+    truth = torch.tensor(labels)
+    p = logits.softmax(1).gather(1, truth[:, None]).squeeze(1)
+    p[logits.argmax(1) != truth] = math.inf
+    return int(p.argmin())
+
+
+def written(p: float) -> str:
+    """A probability in three digits, as `touch.js` writes it."""
+    return "<0.001" if p < 0.0005 else f"{p:.3f}"
+
+
+def _place(number: int, columns: int) -> str:
+    """Where a thumbnail is on the one picture that holds all."""
+    return f"--column:{number % columns};--row:{number // columns}"
+
+
+def _logits_beside(path: Path) -> Path:
+    return path.with_suffix(".logits.safetensors")
+
+
+def _logits(size: str, indices: list[int]) -> torch.Tensor:
+    """What is recorded, shape (networks, images, classes)."""
+    found = [
+        load_file(_logits_beside(records.path_of(name, size, 0)))["test"]
+        for name in COLUMNS
+    ]
+    return torch.stack([each[indices].double() for each in found])
+
+
+def _short(logits: torch.Tensor) -> list:
+    # Half precision holds no more than two decimals of what is above 8.
+    return [
+        [[round(value, 2) for value in image] for image in network]
+        for network in logits.tolist()
+    ]
+
+
+def _accuracy(run: dict) -> str:
+    return f"{100 * run['test']['accuracy']:.1f}\N{NO-BREAK SPACE}%"
+
+
+def _about(run: dict) -> str:
+    network = NETWORKS[run["config"]["architecture"]]
+    # Old records do not count them.
+    count = run.get("parameters") or _count(run["config"])
+    return f"{network}, {count:,} parameters, {records.budget_of(run)}"
+
+
+def _count(config: dict) -> int:
+    with torch.device("meta"):
+        network = ResNet(config["architecture"], width=config["width"])
+    return sum(p.numel() for p in network.parameters())

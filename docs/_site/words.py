@@ -1,0 +1,113 @@
+"""A recipe in words, and the networks in it, from a record's settings."""
+
+from labkd import records
+
+NETWORKS = {
+    "resnet18": "ResNet-18",
+    "resnet34": "ResNet-34",
+    "resnet50": "ResNet-50",
+    "vit": "ViT",
+    "large_cnn": "large CNN",
+    "small_cnn": "small CNN",
+}
+# What a teacher's name says beside its network.
+KINDS = {
+    "long": "trained longer",
+    "10k": "of 10,000 images",
+    "narrow": "of a quarter of the usual width",
+}
+PIXELS = {2: ", half the pixels a side", 4: ", a quarter of the pixels a side"}
+# By objective; what is left of a name is said by the functions below.
+LEARNED = {
+    "cross-entropy": "labels alone",
+    "doubled": "labels, twice the loss (control)",
+    "soft": "soft labels",
+    "permuted": "soft labels, wrong classes permuted (control)",
+    "smoothing": "labels as soft as the teacher's (control)",
+    "argmax": "the teacher's first choices",
+    "token": "first choices through a token",
+    "decoupled": "decoupled loss (DKD)",
+    "standardised": "standardised logits",
+    "correlations": "correlations (DIST)",
+    "hint": "hints, then soft labels (FitNets)",
+    "attention": "attention transfer",
+    "relations": "relations (RKD)",
+    "mutual": "mutual learning",
+    "mutual-ensemble": "mutual learning, the peers' mean",
+    "virtual": "a virtual teacher",
+}
+
+
+def lesson(record: dict) -> str:
+    """What the network learns from, without the names of networks."""
+    config = record["config"]
+    method, _, _ = records.parts_of(record["recipe"])
+    if method == "teacher":
+        return "labels alone, to teach"
+    words = LEARNED[config.get("objective", "cross-entropy")]
+    if method == "control":
+        words += ", with a token (control)"
+    elif method == "born_again":
+        words += " of its own kind (born again)"
+    elif method == "assistant":
+        words += " of a distilled assistant"
+    elif method == "virtual_softened":
+        words += f" softened again, T = {config['temperature']:g}"
+    elif method.startswith("mutual"):
+        weight = config["teacher_weight"]
+        words += f", {config.get('cohort', 1)} students, weight {weight:g}"
+    if config.get("mixup"):
+        words += ", blended images"
+    return words + turned(record)
+
+
+def turned(record: dict) -> str:
+    """The settings of a loss that a sweep turns, where this is one of it."""
+    method, _, _ = records.parts_of(record["recipe"])
+    if not method.startswith(("soft_t", "soft_w")):
+        return ""
+    config = record["config"]
+    return (
+        f", T = {config['temperature']:g}, weight {config['teacher_weight']:g}"
+    )
+
+
+def student(record: dict, *, sized: bool = False) -> str:
+    """The network that was trained, with its parameters if asked.
+
+    Old records do not count them.
+    """
+    config = record["config"]
+    name = NETWORKS.get(config.get("architecture"), record["recipe"])
+    _, its_name, _ = records.parts_of(record["recipe"])
+    name += _kind(its_name)
+    if sized and record.get("parameters"):
+        name += f" of {record['parameters']:,} parameters"
+    return name + PIXELS.get(config.get("shrink", 1), "")
+
+
+def data(record: dict) -> str:
+    """The images of a run in few words: `CIFAR-10, JPEG copy`."""
+    name, _, source = records.data_of(record).rstrip(")").partition(" (")
+    return f"{name}, {source.partition(',')[0]}"
+
+
+def teacher(record: dict) -> str:
+    """The network that taught it, or nothing."""
+    name = record["config"].get("teacher") or ""
+    _, network, _ = records.parts_of(name)
+    # Longer names first: `small_cnn` has an underscore of its own.
+    plain = network if network in NETWORKS else network.rpartition("_")[0]
+    return NETWORKS.get(plain, name) + _kind(network)
+
+
+def whole(record: dict) -> str:
+    """Student, lesson and teacher: the recipe's name in words."""
+    words = f"{student(record)}: {lesson(record)}"
+    taught = teacher(record)
+    return f"{words}, from a {taught}" if taught else words
+
+
+def _kind(name: str) -> str:
+    found = [words for key, words in KINDS.items() if name.endswith(f"_{key}")]
+    return f" {found[0]}" if found else ""
