@@ -357,14 +357,19 @@ for name, arm, colour in (
 finish(axes, counts, "training images")
 axes.legend()
 plt.show()
-rows["chosen w"] = {f"{n:,} images": chosen_weight[n] for n in counts}
-rows["labels, %"] = {
-    f"{n:,} images": f"{statistics.mean(alone[n][0]):.1f}" for n in counts
-}
 pd.DataFrame(rows).rename_axis(columns="points, ± 95 % interval")
 
 # %% tags=["hide-input"]
-pd.Series(teacher_right, name="test digits right, %").round(1).to_frame()
+rows = {
+    f"{n:,} images": {
+        "labels alone, % right": f"{statistics.mean(alone[n][0]):.1f}",
+        "chosen w": chosen_weight[n],
+    }
+    for n in counts
+}
+for name, right in teacher_right.items():
+    rows[f"{name} teacher"] = {"labels alone, % right": f"{right:.1f}"}
+pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # ## On CIFAR-10: images and epochs
