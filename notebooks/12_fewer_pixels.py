@@ -8,8 +8,8 @@
 # > **Answer.** It cannot tell the student what the student cannot see: with
 # > images without number, a right teacher and the labels lead to the same
 # > student. With few images soft labels are less noisy. On digits that helped
-# > at each of three sizes, and not more where the student saw less. There, a
-# > teacher with the student's own narrow view helped more.
+# > at each of three sizes, by about as much. At the smallest, a teacher with
+# > the student's own view helped more.
 # >
 # > **Evidence.** A derivation, checked by simulation; ten paired seeds on
 # > digits with teachers better than every student; five on Fashion-MNIST,
@@ -372,8 +372,8 @@ pd.DataFrame(rows).fillna("").rename_axis(columns="% right, ± deviation")
 # %% [markdown]
 # ### What was found
 #
-# **Prediction 1.** The whole-image teacher helps at each size, and by about as
-# much: where the student sees less, it does not help more.
+# **Prediction 1.** The whole-image teacher helps at each size, by about as
+# much: we saw no larger gain where the student sees less.
 #
 # **Prediction 2.** At 4 x 4 the teacher of the same view helps too, and
 # between the two no difference was found. At 2 x 2 it is *ahead* of the one
