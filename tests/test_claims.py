@@ -1957,12 +1957,14 @@ def test_chapter_13_relations_are_ahead_of_tuned_soft_labels():
     low, high = over(tables, "labels")
     assert low <= 0 <= high
     assert (
-        "with hints the accuracy varies more than twice as much from seed to "
+        "with either the accuracy varies about twice as much from seed to "
         "seed as with any other method"
     ) in prose
-    methods = ("labels", "soft labels", "attention", "relations")
-    others = [float(tables[method]["± deviation"]) for method in methods]
-    assert float(tables["hints"]["± deviation"]) > 2 * max(others)
+    methods = ("labels", "soft labels", "hints", "attention", "relations")
+    spread = {m: float(tables[m]["± deviation"]) for m in methods}
+    most = max(spread[m] for m in ("labels", "soft labels", "relations"))
+    for method in ("hints", "attention"):
+        assert 1.75 < spread[method] / most < 2.25
     assert "a teacher well above all students in the mean" in prose
     check_teacher(tables, (*methods, "hints"))
 
