@@ -538,7 +538,7 @@ pd.DataFrame(rows).T.fillna("")
 # not have been seen. Why relations? Fifty images make 1,225 pairs, which says
 # more than fifty answers; that is a guess, and not tested.
 
-# %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, that of hints very wide. Relations lie right of zero, and their interval excludes it." tags=["hide-input"]
+# %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, those of hints and attention very wide. Relations lie right of zero, and their interval excludes it." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
 
 # %% [markdown]
