@@ -230,7 +230,7 @@ def test_ones_own_data_and_teacher(told, tmp_path, monkeypatch):
 
 def test_what_the_readme_installs_there_is(told):
     lines = re.findall(r'pip install "([^"]+)"', told)
-    assert len(lines) == 2
+    assert len(lines) == 3
     for line in lines:
         wanted = Requirement(line)
         assert wanted.name == PROJECT["project"]["name"]
