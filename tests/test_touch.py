@@ -5,7 +5,6 @@ import json
 import re
 import shutil
 
-import drawing_block
 import pytest
 import soft_labels
 import torch
@@ -263,7 +262,7 @@ def test_the_teacher_is_better_and_the_students_budgets_are_equal():
 
 
 def test_the_weights_are_those_of_the_record():
-    for name, network in drawing_block.networks().items():
+    for name, network in drawing.networks().items():
         count = sum(p.numel() for p in network.parameters())
         assert count == RECORD[name]["parameters"]
         for split in ("validation", "test"):
@@ -277,7 +276,7 @@ def test_the_weights_are_those_of_the_record():
 def test_a_student_is_taught_as_the_record_says():
     images, labels = drawing.split_of("train")
     assert RECORD["ink"] == pytest.approx(1024 * images.mean().item())
-    teacher = drawing_block.networks()["teacher"]
+    teacher = drawing.networks()["teacher"]
     lesson, rest = drawing.draw(0, images, labels)
     assert len(lesson[1]) == RECORD["settings"]["images"]
     assert len(lesson[1]) + len(rest[1]) == len(labels)
@@ -305,7 +304,7 @@ def test_the_page_computes_what_pytorch_computes(canvas):
     batch = (pixels / 16).reshape(-1, 1, 8, 8)
     with torch.no_grad():
         expected = torch.stack(
-            [n(batch) for n in drawing_block.networks().values()], dim=1
+            [n(batch) for n in drawing.networks().values()], dim=1
         )
     torch.testing.assert_close(
         torch.tensor(found), expected, rtol=0, atol=1e-4
@@ -370,7 +369,7 @@ def test_thirty_drawings(canvas, capsys):
             # The table shows what PyTorch says of these pixels.
             image = torch.tensor(pixels).reshape(1, 1, 8, 8) / 16
             for column, network in zip(
-                columns, drawing_block.networks().values(), strict=True
+                columns, drawing.networks().values(), strict=True
             ):
                 p = network(image).softmax(1)[0]
                 assert column == pytest.approx(p.tolist(), abs=1e-4)
@@ -381,8 +380,8 @@ def test_thirty_drawings(canvas, capsys):
 
 
 def test_buttons_load_digits_by_keyboard(canvas):
-    networks = drawing_block.networks()
-    examples = drawing_block.doubtful(networks["teacher"])
+    networks = drawing.networks()
+    examples = drawing.doubtful(networks["teacher"])
     button = canvas.get_by_role("button", name="Load a 0 of the test images")
     button.focus()
     for digit in range(10):
@@ -429,6 +428,6 @@ def test_a_finger_draws_and_the_page_stays(browser, address):
     assert sum(pixels) == round(RECORD["ink"])
     # The table shows what PyTorch says of these pixels.
     image = torch.tensor(pixels).reshape(1, 1, 8, 8) / 16
-    p = drawing_block.networks()["teacher"](image).softmax(1)[0]
+    p = drawing.networks()["teacher"](image).softmax(1)[0]
     assert choices(page)[1][0] == pytest.approx(p.tolist(), abs=1e-4)
     phone.close()

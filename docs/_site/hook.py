@@ -35,7 +35,6 @@ from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
 
 from labkd import pictures
-from labkd.lab import drawing
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -61,7 +60,7 @@ TOUCHED = {
 # Files that it needs beside the style sheet and the script.
 TOUCHED_FILES = {
     "assets/thumbnails.png": pictures.FOLDER / "thumbnails.png",
-    drawing_block.ASSET: drawing.weights_in(),
+    drawing_block.ASSET: drawing_block.WEIGHTS,
 }
 # From a page of docs/, or of a folder in it, to what lies beside docs/.
 TO_ROOT = re.compile(r"\]\(((?:\.\./)*)\.\./(notebooks|labkd)/")
@@ -121,6 +120,7 @@ def on_files(files, config):
     # A served site is built again and again.
     _records.cache_clear()
     _notebooks.cache_clear()
+    _chapters.cache_clear()
     FIGURES.clear()
     _refuse(
         f"{uri}: {problem}"
@@ -304,6 +304,7 @@ def _module_cells(uri: str) -> list[dict]:
     return made
 
 
+@cache
 def _chapters() -> dict[tuple[str, str], list[str]]:
     """Links to the chapters that use a (module, function), in order."""
     found: dict[tuple[str, str], list[str]] = {}

@@ -11,13 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import jinja2
-import torch
-from safetensors.torch import load_file
+import numpy as np
+from headline import parameters
+from safetensors.numpy import load_file
 
 from labkd import pictures, records
-from labkd.data import CIFAR10_CLASSES
-from labkd.resnet import ResNet
-from labkd.soft_targets import soften
 
 MARKER = "<!-- widget: soft labels -->"
 TEACHER = "teacher-resnet18-cifar10"
@@ -55,11 +53,13 @@ def block() -> str:
         image | {"place": _place(number, about["columns"])}
         for number, image in enumerate(about["images"])
     ]
-    labels = [CIFAR10_CLASSES.index(image["label"]) for image in images]
+    # All ten are among them, and the data set has them by the alphabet.
+    classes = sorted({image["label"] for image in images})
+    labels = [classes.index(image["label"]) for image in images]
     logits = _logits(size, [image["test_index"] for image in images])
     first = least_sure(logits[0], labels)
-    answers = soften(logits[:, first], 1.0)
-    spread = torch.special.entr(answers).sum(1).exp()
+    answers = softmax(logits[:, first])
+    spread = np.exp(-(answers * np.log(answers)).sum(1))
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True
@@ -67,7 +67,7 @@ def block() -> str:
     environment.filters["written"] = written
     html = environment.get_template("soft_labels.html.j2").render(
         images=images,
-        classes=CIFAR10_CLASSES,
+        classes=classes,
         correct=labels[first],
         first=first,
         heads=list(zip(COLUMNS.values(), map(_accuracy, runs), strict=True)),
@@ -87,15 +87,20 @@ def block() -> str:
     return "".join(line.strip() + " " for line in html.splitlines()).strip()
 
 
-def least_sure(logits: torch.Tensor, labels: list[int]) -> int:
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """Over the last axis; without torch, which takes seconds to import."""
+    p = np.exp(logits - logits.max(-1, keepdims=True))
+    return p / p.sum(-1, keepdims=True)
+
+
+def least_sure(logits: np.ndarray, labels: list[int]) -> int:
     """Which image to begin with: right, and with the most to say.
 
     Of the images that the teacher gets right, the one to whose label it
     gives the least.
     """
-    truth = torch.tensor(labels)
-    p = logits.softmax(1).gather(1, truth[:, None]).squeeze(1)
-    p[logits.argmax(1) != truth] = math.inf
+    p = softmax(logits)[np.arange(len(labels)), labels]
+    p[logits.argmax(1) != labels] = math.inf
     return int(p.argmin())
 
 
@@ -113,16 +118,16 @@ def _logits_beside(path: Path) -> Path:
     return path.with_suffix(".logits.safetensors")
 
 
-def _logits(size: str, indices: list[int]) -> torch.Tensor:
+def _logits(size: str, indices: list[int]) -> np.ndarray:
     """What is recorded, shape (networks, images, classes)."""
     found = [
         load_file(_logits_beside(records.path_of(name, size, 0)))["test"]
         for name in COLUMNS
     ]
-    return torch.stack([each[indices].double() for each in found])
+    return np.stack([each[indices].astype(float) for each in found])
 
 
-def _short(logits: torch.Tensor) -> list:
+def _short(logits: np.ndarray) -> list:
     # Half precision holds no more than two decimals of what is above 8.
     return [
         [[round(value, 2) for value in image] for image in network]
@@ -136,12 +141,5 @@ def _accuracy(run: dict) -> str:
 
 def _about(run: dict) -> str:
     network = NETWORKS[run["config"]["architecture"]]
-    # Old records do not count them.
-    count = run.get("parameters") or _count(run["config"])
+    count = parameters(run, records.read_all())
     return f"{network}, {count:,} parameters, {records.budget_of(run)}"
-
-
-def _count(config: dict) -> int:
-    with torch.device("meta"):
-        network = ResNet(config["architecture"], width=config["width"])
-    return sum(p.numel() for p in network.parameters())

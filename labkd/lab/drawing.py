@@ -25,6 +25,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from labkd.data import load
@@ -197,6 +198,61 @@ def weights_in(folder: Path = WEIGHTS) -> Path:
     return Path(folder) / "drawing-digits.safetensors"
 
 
+def networks(folder: Path = WEIGHTS) -> dict[str, nn.Module]:
+    r"""The three networks, by name, with the weights that are kept."""
+    weights = load_file(weights_in(folder))
+    students = {name: new_student(0) for name in ("labels", "soft")}
+    found = {"teacher": new_teacher(), **students}
+    for name, network in found.items():
+        network.load_state_dict(
+            {
+                key.removeprefix(f"{name}."): value
+                for key, value in weights.items()
+                if key.startswith(f"{name}.")
+            }
+        )
+    return found
+
+
+@torch.no_grad()
+def doubtful(teacher: nn.Module) -> torch.Tensor:
+    r"""A test image a class: right, and the one the teacher is least sure of.
+
+    Returns uint8 in 0 .. 16, shape (classes, 64).
+    """
+    images, labels = split_of("test")
+    p, chosen = teacher(images).softmax(1).max(1)
+    p[chosen != labels] = torch.inf
+    found = []
+    for label in range(10):
+        members = (labels == label).nonzero().flatten()
+        found.append(images[members[p[members].argmin()]])
+    return (16 * torch.stack(found)).round().flatten(1).to(torch.uint8)
+
+
+@torch.no_grad()
+def shown(readers: dict[str, nn.Module]) -> dict:
+    r"""
+    What the page shows before anybody draws: ten test images.
+
+    * `readers`: the three networks
+
+    Returns `examples`, a string an image, a digit of base 17 a pixel, and
+    `answers`, the probabilities of each network, by image.
+    """
+    images = doubtful(readers["teacher"])
+    pixels = images.reshape(-1, 1, 8, 8) / 16
+    answers = torch.stack([r(pixels).softmax(1) for r in readers.values()], 1)
+    signs = "0123456789abcdefg"
+    return {
+        "examples": [
+            "".join(signs[value] for value in image)
+            for image in images.tolist()
+        ],
+        "answers": answers.tolist(),
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     r"""Train, measure and write; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -207,7 +263,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     # Quicker for networks this small.
     torch.set_num_threads(1)
-    record, networks = measure()
+    record, trained = measure()
     record = {
         "seeds": len(SEEDS),
         "settings": {
@@ -222,11 +278,13 @@ def main(arguments: list[str] | None = None) -> int:
     }
     weights = {
         f"{name}.{key}": value
-        for name, network in networks.items()
+        for name, network in trained.items()
         for key, value in network.state_dict().items()
     }
     try:
         keep(weights, weights_in(options.weights))
+        # In half precision, as the page has them.
+        record["shown"] = shown(networks(options.weights))
         print(write_whole(record, path_of(options.results)))
     except OSError as error:
         print(f"{COMMAND}: {error}", file=sys.stderr)
