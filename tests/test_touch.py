@@ -98,7 +98,7 @@ def test_what_stands_beside_it_is_the_records():
 
 
 def test_the_first_photograph_is_right_and_the_least_sure():
-    logits = torch.tensor([[3.0, 1], [1, 2], [0, 2], [1, 1.5]])
+    logits = torch.tensor([[3.0, 1], [1, 2], [0, 2], [1, 1.5]]).numpy()
     # The second is wrong, of the others the last says least for its label.
     assert soft_labels.least_sure(logits, [0, 0, 1, 1]) == 3
 
