@@ -78,7 +78,8 @@ $(VENV)/.python:
 # labkd itself without its dependencies: they are pinned, and need no network.
 $(INSTALLED): $(VENV)/.python requirements.txt pyproject.toml
 	$(RUN) -m pip install --quiet $$(grep '^uv==' requirements.txt)
-	$(RUN) -m uv pip install --python $(RUN) -r requirements.txt || \
+	$(RUN) -m uv pip install --compile-bytecode --python $(RUN) \
+	  -r requirements.txt || \
 	  $(RUN) -m pip install -r requirements.txt
 	$(RUN) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
