@@ -604,8 +604,8 @@ for ours, theirs in compared:
 # %% [markdown]
 # **The soft labels win, and not because they are soft.** Shuffled, the same
 # probabilities give at most a small part of the gain, and so do the even
-# ones of label smoothing. What helps the student is to know which wrong
-# classes are near *this* image.
+# ones of label smoothing. What helps the student is to know *which* wrong
+# classes are near.
 
 # %% fig_alt="Four intervals in points of accuracy. Soft labels minus labels and soft labels minus permuted lie far to the right of zero; permuted minus labels and label smoothing minus labels contain zero." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.8, 2.8))

@@ -287,7 +287,7 @@ def soft_term(student_logits, teacher_logits, form, T=4.0):
 
 
 # %% [markdown]
-# How does one find such a mistake? The value looks plausible; the gradient
+# How does one find such a mistake? Most values look plausible; the gradient
 # tells. For $N$ images it must be $T (q - p) / N$, and this short test, worth
 # copying, asks just that. The table has the value of each form for the
 # student half way, the length of its gradient against the right one, and the

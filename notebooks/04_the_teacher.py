@@ -201,8 +201,8 @@ def sides(model, size):
 # The table has the side of what each stage sees, for a ResNet-18 of the
 # paper's width, 64, with either stem. With the stem for photographs the last
 # stage, which has most of the weights, sees a single position of a small
-# image. But keeping the pixels is not free: every convolution then runs at
-# sixteen times as many positions.
+# image. But keeping the pixels is not free: every convolution after the stem
+# then runs at sixteen times as many positions, if the image is large enough.
 
 # %% tags=["hide-input"]
 small = ResNet18(3, 64).eval()
@@ -307,10 +307,10 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## The loop
 #
-# Every batch is shifted at random, so that no image looks the same twice in a
-# row. The digits move by up to one pixel. The images of CIFAR-10, in the
-# teacher's record below, move by up to four and are mirrored half of the time.
-# Digits must not be: a mirrored 3 is not a 3.
+# Every batch is shifted at random, so that an image seldom looks the same
+# twice in a row. The digits move by up to one pixel. The images of CIFAR-10,
+# in the teacher's record below, move by up to four and are mirrored half of
+# the time. Digits must not be: a mirrored 3 is not a 3.
 
 
 # %%

@@ -7,7 +7,7 @@
 # >
 # > **Answer.** Here it could. With soft labels the student was right more
 # > often at the end and ahead on the way, but it stayed far behind its
-# > teacher, and it was too sure of its answers.
+# > teacher, and, taught at temperature 3, it was too sure of its answers.
 # >
 # > **Evidence.** Five paired seeds on 10,000 images of CIFAR-10 (JPEG copy);
 # > the teacher, a half-wide ResNet-18, is better than every student. Runs on

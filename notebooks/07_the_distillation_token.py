@@ -18,11 +18,11 @@
 # >
 # > Before: chapters 3 and 5. To read: twelve minutes. To run: half a minute.
 #
-# So far a student has learned from a teacher's probabilities. Touvron et al.
-# ([2021](../docs/references.md#touvron2021), section 4) propose two other
-# things for a Vision Transformer (ViT), which they call DeiT. The first is to
-# take the teacher's *decision*, its most probable class, as a second label.
-# The second is to give that label a token and a head of its own.
+# So far students have mostly learned from a teacher's probabilities. Touvron
+# et al. ([2021](../docs/references.md#touvron2021), section 4) propose two
+# other things for a Vision Transformer (ViT), which they call DeiT. The first
+# is to take the teacher's *decision*, its most probable class, as a second
+# label. The second is to give that label a token and a head of its own.
 #
 # For their smallest model they report $72.2$ % of ImageNet's validation
 # images right without a teacher, $72.2$ % with soft labels, $74.3$ % with the

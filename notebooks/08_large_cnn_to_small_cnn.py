@@ -470,7 +470,8 @@ for lesson, (targets, temperature) in lessons.items():
     ]
 
 # %% [markdown]
-# **With labels no student recognises a single 3**, and no bias changes that.
+# **With labels no student recognises a single 3**, and no bias that validation
+# chooses changes that.
 # With soft labels at $T = 8$ most threes are recognised, without any help. At
 # $T = 1$ they are fewer, until the bias is raised: those answers had told of
 # the threes as well, but too faintly to win. (The table has per cent of the

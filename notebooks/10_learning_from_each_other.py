@@ -7,9 +7,9 @@
 # >
 # > **Answer.** Here they were not found to be right more often than students
 # > alone, but on Fashion-MNIST their confidence fitted better. There is no
-# > evidence of instability. What made runs fail was a missing line: a loop
-# > that validates with `eval()` and never calls `train()` again. At a large
-# > learning rate it harms students without peers, too.
+# > evidence of instability. Runs failed where a line was missing and the
+# > learning rate was large: a loop that validates with `eval()` and never
+# > calls `train()` again. It harms students without peers, too.
 # >
 # > **Evidence.** Five paired seeds of each method on 3,000 images of
 # > Fashion-MNIST, a narrow ResNet-18; six paired seeds on digits. Five

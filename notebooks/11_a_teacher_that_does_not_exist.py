@@ -8,8 +8,9 @@
 # > **Answer.** To be less certain. At temperature 1 such a teacher is label
 # > smoothing; with few images it made students more accurate here, with more
 # > no difference was found. The published form adds a second softmax. Its
-# > students are far too unsure, which one number repairs afterwards. What
-# > they no longer know of the wrong classes, it does not bring back.
+# > students, with the $T^2$ of the thesis that we follow, are far too unsure,
+# > which one number repairs afterwards. What they no longer know of the wrong
+# > classes, it does not bring back.
 # >
 # > **Evidence.** Two derivations, checked against PyTorch; ten paired seeds
 # > on digits and five on Fashion-MNIST. There is no stronger teacher here by
@@ -460,8 +461,8 @@ plt.show()
 # alone did. Between the two, no difference was found.
 #
 # **Confidence.** Softened students are right far more often than they say.
-# Virtual ones are too unsure as well, by less. Divided by their own
-# temperature all three are alike: for the ECE no difference was found.
+# Virtual ones are too unsure as well, by less. Once each is divided by its own
+# temperature, no difference between the three was found in the ECE.
 #
 # **The wrong classes.** Here the second softmax does more than shrink. Also
 # at its own temperature a softened student says much less about *others* than

@@ -6,7 +6,7 @@
 # > sees fewer pixels?
 # >
 # > **Answer.** It cannot tell the student what the student cannot see: with
-# > images without number, a right teacher and the labels lead to the same
+# > infinitely many images, a right teacher and the labels lead to the same
 # > student. With few images soft labels are less noisy. On digits that helped
 # > at each of three sizes, by about as much. At the smallest, a teacher with
 # > the student's own view helped more.
@@ -69,8 +69,8 @@ torch.set_num_threads(1)  # quicker for networks this small
 # ```
 #
 # Of $f^2$ numbers one is left. Every pattern whose blocks have mean zero is
-# invisible. Exchange the two columns of the lower left block: a falling
-# stripe becomes a rising one, and the small image does not change. **No
+# invisible. Exchange the two columns of the lower left block: a bright stripe
+# changes its direction, and the small image does not change. **No
 # student can tell these two apart, and the teacher can.**
 
 
@@ -145,7 +145,7 @@ assert_close(share @ kl(p, q), J + kl(mean, q))
 # %% [markdown]
 # ## The noise in the target
 #
-# That holds with images without number. Students have few. Let one have $n$
+# That holds with infinitely many images. Students have few. Let one have $n$
 # that look like $s$. Its best guess is the mean of their $n$ targets, and its
 # squared error their variance divided by $n$. For a hard label, which is
 # 0 or 1, the variance is $\bar p_i (1 - \bar p_i)$. The law of total variance
@@ -502,7 +502,7 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="clothes, ± 95 % interval")
 #
 # Su and Maji find that a student of degraded images gains much from a teacher
 # of clean ones. That is no contradiction. The derivation says what is left
-# with images without number. Theirs are species of birds, with few images of
+# with infinitely many images. Theirs are species of birds, with few images of
 # each. There the noise of the labels may be most of the error, and a teacher
 # that is nearly right takes much of it away, at every resolution. That it
 # takes away *more* where the student sees less does not follow from the

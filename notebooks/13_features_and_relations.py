@@ -533,7 +533,7 @@ pd.DataFrame(rows).T.fillna("")
 #
 # **Relations are ahead of tuned soft labels.** For hints and attention no
 # difference is found, and their intervals are wide: with either the accuracy
-# varies about twice as much from seed to seed as with any other method.
+# varies more than twice as much from seed to seed as with any other method.
 # Not even labels are told apart from soft labels here, so a small gain would
 # not have been seen. Why relations? Fifty images make 1,225 pairs, which says
 # more than fifty answers; that is a guess, and not tested.

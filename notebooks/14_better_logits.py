@@ -6,8 +6,9 @@
 # > teacher's than Hinton's?
 # >
 # > **Answer.** Here none was found to be better. Two of three newer losses
-# > were well ahead of soft labels with default settings. Of soft labels that
-# > were tuned as long as they were, none of the three was found to be ahead.
+# > were well ahead of soft labels with default settings. None of the three was
+# > found to be ahead of soft labels that were tuned with as many trials, and
+# > correlations were behind.
 # >
 # > **Evidence.** Twelve paired seeds of a tiny student on fifty of
 # > scikit-learn's digits, six trials for every loss, a teacher well above all

@@ -144,8 +144,9 @@ plt.show()
 # **Test.** It stands alone after `import torch`. Give your function the name
 # and the arguments that ours has, and paste the test below it: it passes on
 # the right lines and fails on the wrong ones. In a hurry, run
-# `test_equals_have_nothing_to_teach` and `test_by_hand` on your soft term:
-# together they fail on every wrong `soft_term` here.
+# `test_equals_have_nothing_to_teach` and `test_by_hand` on your soft term
+# *without* its $T^2$: together they fail on every wrong `soft_term` of logits
+# here.
 
 
 # %% tags=["setup"]

@@ -6,9 +6,9 @@
 # > paid only once?
 # >
 # > **Answer.** The teacher. Its answers, kept by image and view, serve every
-# > student, and of ten probabilities three were enough where the rest was
-# > spread evenly. What is left, the student, can be shared between processes
-# > and stays the same training, BatchNorm apart.
+# > student. With three of ten probabilities kept and the rest spread evenly no
+# > difference was found, nor with a hard label. What is left, the student, can
+# > be shared between processes and stays the same training, BatchNorm apart.
 # >
 # > **Evidence.** Twelve paired seeds on 200 of scikit-learn's digits, a
 # > teacher well above all students in the mean; a recorded test of fifty steps
@@ -447,8 +447,8 @@ pd.DataFrame(rows).T.map("{:.0e}".format)
 # - call `end_training()`, without which a process may abort at exit.
 #
 # Is it faster? On two cores of one CPU two processes with a thread each were
-# timed against one process with two threads. The ranges of the two overlap, so
-# these records show no difference.
+# timed against one process with two threads. The ranges of the rounds are wide
+# and overlap, so we draw no conclusion from these records.
 
 # %% tags=["hide-input"]
 rows = {}

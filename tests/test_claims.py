@@ -1272,8 +1272,8 @@ def test_chapter_6_reads_the_larger_runs_once_they_are_there():
 def test_chapter_6_answers_its_question():
     says_6(
         "With soft labels the student was right more often at the end and "
-        "ahead on the way, but it stayed far behind its teacher, and it was "
-        "too sure of its answers.",
+        "ahead on the way, but it stayed far behind its teacher, and, taught "
+        "at temperature 3, it was too sure of its answers.",
         "Soft labels end above labels, and the interval excludes zero.",
     )
     assert gain(TAUGHT, VIT).low > 0
@@ -1461,8 +1461,9 @@ def test_chapter_11_what_one_temperature_repairs():
     assert found["accuracy, points"] == ["higher", "higher", "none found"]
     assert (
         "Softened students are right far more often than they say. Virtual "
-        "ones are too unsure as well, by less. Divided by their own "
-        "temperature all three are alike: for the ECE no difference was found."
+        "ones are too unsure as well, by less. Once each is divided by its "
+        "own temperature, no difference between the three was found in the "
+        "ECE."
     ) in prose
     assert found["ECE as trained, points"] == ["higher"] * 3
     assert found["ECE at their own T, points"] == ["none found"] * 3
@@ -1957,14 +1958,14 @@ def test_chapter_13_relations_are_ahead_of_tuned_soft_labels():
     low, high = over(tables, "labels")
     assert low <= 0 <= high
     assert (
-        "with either the accuracy varies about twice as much from seed to "
-        "seed as with any other method"
+        "with either the accuracy varies more than twice as much from seed "
+        "to seed as with any other method"
     ) in prose
     methods = ("labels", "soft labels", "hints", "attention", "relations")
     spread = {m: float(tables[m]["± deviation"]) for m in methods}
     most = max(spread[m] for m in ("labels", "soft labels", "relations"))
     for method in ("hints", "attention"):
-        assert 1.75 < spread[method] / most < 2.25
+        assert spread[method] > 2 * most
     assert "a teacher well above all students in the mean" in prose
     check_teacher(tables, (*methods, "hints"))
 
@@ -2126,7 +2127,8 @@ def test_chapter_17_what_the_recorded_test_says():
     assert 1e-5 < off["bfloat16"] < 0.1
     assert min(v for name, v in off.items() if "BatchNorm" in name) > 0.1
     assert (
-        "The ranges of the two overlap, so these records show no difference."
+        "The ranges of the rounds are wide and overlap, so we draw no "
+        "conclusion from these records."
     ) in prose
     one, two = (
         tables["1 process x 2 threads"],
