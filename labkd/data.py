@@ -176,7 +176,7 @@ def load(
             )
         return whole if split == "test" else _carve(whole, split)
     if name and Path(name).is_dir():
-        own = own_images.read(Path(name), split, image_size)
+        own = own_images.read_folder(Path(name), split, image_size)
         return ImageSet(*own, "folder")
     raise ValueError(
         f"no data set {name!r}: choose one of {', '.join(NAMES)} or give "

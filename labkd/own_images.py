@@ -33,7 +33,7 @@ FEWEST = 10
 DEEP = ("I", "F")
 
 
-def read(
+def read_folder(
     folder: Path, split: str, image_size: int = 0
 ) -> tuple[Tensor, Tensor, tuple[str, ...]]:
     r"""
