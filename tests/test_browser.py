@@ -157,7 +157,8 @@ def test_prose_without_code_keeps_a_readable_measure(open_page):
     page = open_page(CHAPTER)
     widths = page.evaluate(
         """() => [...document.querySelectorAll(".alone p:not(.touch *)")]
-          .map(p => p.clientWidth / parseFloat(getComputedStyle(p).fontSize))"""
+          .map(p => [p.clientWidth, getComputedStyle(p).fontSize])
+          .map(([width, size]) => width / parseFloat(size))"""
     )
     # Half an em a letter: 60 to 95 letters.
     assert widths and max(widths) <= 47 and max(widths) >= 30
