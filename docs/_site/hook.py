@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import io
 import json
 import os
 import re
@@ -33,6 +34,7 @@ from mkdocs.exceptions import PluginError
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File
 from mkdocs.utils import get_relative_url
+from PIL import Image
 
 from labkd import pictures
 
@@ -70,6 +72,8 @@ TO_DOCS = "](../docs/"
 PNG = re.compile(r'src="data:image/png;base64,([A-Za-z0-9+/=]+)"')
 STYLE = re.compile(r"<style.*?</style>", re.S)
 FIGURES: dict[str, bytes] = {}
+# In bytes: heavier figures are kept in fewer colours.
+HEAVY = 100_000
 # What a terminal takes for a colour.
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Solutions, which Jupyter, Colab and GitHub fold without our help.
@@ -335,7 +339,7 @@ def _with_figures(text: str, page) -> str:
     """The figures of a chapter as files beside its page."""
 
     def moved(match: re.Match) -> str:
-        png = base64.b64decode(match[1])
+        png = _lighter(base64.b64decode(match[1]))
         name = f"{hashlib.sha256(png).hexdigest()[:12]}.png"
         FIGURES[f"{page.file.src_uri.removesuffix('.ipynb')}/{name}"] = png
         # Width and height stand at a fixed place in a PNG.
@@ -343,6 +347,16 @@ def _with_figures(text: str, page) -> str:
         return f'src="{name}" width="{width}" height="{height}"'
 
     return PNG.sub(moved, STYLE.sub("", text))
+
+
+def _lighter(png: bytes) -> bytes:
+    # 256 colours are enough for what is drawn, and for a photograph of 32 x
+    # 32 pixels: a first visit has its limit.
+    if len(png) < HEAVY:
+        return png
+    drawn, lighter = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
+    drawn.quantize(256).save(lighter, "png", optimize=True)
+    return lighter.getvalue()
 
 
 def _laid_out(made: list[dict]) -> str:
