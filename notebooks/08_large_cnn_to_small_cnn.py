@@ -627,3 +627,6 @@ pd.DataFrame(rows).T.fillna("")
 #   teachers.
 # - The code: [vgg.py](../labkd/vgg.py), [resnet.py](../labkd/resnet.py),
 #   [verdicts.py](../labkd/verdicts.py).
+# - Functions:
+#   [`weakness`](../labkd/verdicts.py#weakness),
+#   [`small_cnn`](../labkd/vgg.py#small_cnn).

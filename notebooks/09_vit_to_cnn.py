@@ -577,3 +577,4 @@ plt.show()
 # - Krizhevsky ([2009](../docs/references.md#krizhevsky2009)): CIFAR-10.
 # - The code: [linear_probe.py](../labkd/linear_probe.py),
 #   [inference.py](../labkd/inference.py), [vit.py](../labkd/vit.py).
+# - Functions: [`cohen_kappa`](../labkd/inference.py#cohen_kappa).

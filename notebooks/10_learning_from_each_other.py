@@ -492,3 +492,5 @@ pd.DataFrame(rows).T
 #   is of Naeini, Cooper and Hauskrecht (2015).
 # - The code: [mutual_learning.py](../labkd/mutual_learning.py),
 #   [calibration.py](../labkd/calibration.py).
+# - Functions:
+#   [`mutual_learning_loss`](../labkd/mutual_learning.py#mutual_learning_loss).

@@ -662,3 +662,6 @@ pd.DataFrame(rows).round(2)
 #   section 2 for the diagram, 4.2 for temperature scaling.
 # - The code: [virtual_teacher.py](../labkd/virtual_teacher.py),
 #   [calibration.py](../labkd/calibration.py).
+# - Functions:
+#   [`virtual_teacher_loss`](../labkd/virtual_teacher.py#virtual_teacher_loss),
+#   [`reliability_curve`](../labkd/calibration.py#reliability_curve).

@@ -576,3 +576,6 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="clothes, ± 95 % interval")
 #   lowers the variance of the student's objective.
 # - The code: [cross_quality.py](../labkd/cross_quality.py),
 #   [verdicts.py](../labkd/verdicts.py).
+# - Functions:
+#   [`FewerPixels`](../labkd/cross_quality.py#FewerPixels),
+#   [`distillation_loss`](../labkd/soft_targets.py#distillation_loss).

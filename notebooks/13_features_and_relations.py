@@ -639,3 +639,7 @@ if ahead := verdicts.gains(found, methods, PLAIN, SIZE):
 #   distillation.
 # - The code: [features.py](../labkd/features.py),
 #   [verdicts.py](../labkd/verdicts.py).
+# - Functions:
+#   [`hint_loss`](../labkd/features.py#hint_loss),
+#   [`attention_transfer_loss`](../labkd/features.py#attention_transfer_loss),
+#   [`relational_loss`](../labkd/features.py#relational_loss).

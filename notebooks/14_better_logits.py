@@ -581,3 +581,6 @@ if ahead:
 #   from a stronger teacher.
 # - The code: [decoupled.py](../labkd/decoupled.py),
 #   [verdicts.py](../labkd/verdicts.py).
+# - Functions:
+#   [`decoupled_loss`](../labkd/decoupled.py#decoupled_loss),
+#   [`correlation_loss`](../labkd/decoupled.py#correlation_loss).

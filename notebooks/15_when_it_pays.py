@@ -586,3 +586,5 @@ pd.DataFrame(rows).T.rename_axis(columns="± 95 % interval")
 #   may need.
 # - The code: [soft_targets.py](../labkd/soft_targets.py),
 #   [verdicts.py](../labkd/verdicts.py), [inference.py](../labkd/inference.py).
+# - Functions:
+#   [`distillation_loss`](../labkd/soft_targets.py#distillation_loss).

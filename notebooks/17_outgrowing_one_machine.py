@@ -540,3 +540,6 @@ pd.DataFrame(rows).T
 # - Liu et al. ([2021](../docs/references.md#liu2021)), table 1:
 #   multiply-adds.
 # - The code: [views.py](../labkd/views.py), [costs.py](../labkd/costs.py).
+# - Functions:
+#   [`Bank`](../labkd/views.py#Bank),
+#   [`draw_views`](../labkd/views.py#draw_views).
