@@ -319,9 +319,7 @@ medians.round(2)
 pictures.picture("one_loss_two_labels")
 
 # %% [markdown]
-# On the web page you can turn the temperature for 24 photographs. Beside the
-# teacher stand two students of [chapter 6](06_from_cnn_to_vit.ipynb), one
-# taught by the labels and one by the teacher as well.
+# On the web page you can turn the temperature for 24 photographs.
 #
 # <!-- widget: soft labels -->
 
@@ -469,7 +467,7 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # On the web page three smaller networks, trained like these, answer while you
-# draw. Draw a seven that could be a two.
+# draw.
 #
 # <!-- widget: draw a seven -->
 

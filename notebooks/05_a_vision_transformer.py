@@ -10,9 +10,9 @@
 # > each place. Which places are neighbours it has to learn, and whether it
 # > does so depends on its training images.
 # >
-# > **Evidence.** Cutting and attention are checked against PyTorch, the whole
-# > network against the one in labkd. Two kinds of training are compared on
-# > scikit-learn's digits, five networks of each kind.
+# > **Evidence.** Cutting and attention are checked against PyTorch. Two kinds
+# > of training are compared on scikit-learn's digits, five networks of each
+# > kind.
 # >
 # > Before: a training loop in PyTorch (chapter 1). To read: twelve minutes.
 # > To run: half a minute.

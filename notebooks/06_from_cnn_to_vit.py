@@ -640,17 +640,15 @@ work = pd.Series(work, name="in trainings of the student")
 # %% [markdown]
 # ## What is not shown
 #
-# - Other networks, data and budgets. This was one pair, with one run of each
-#   teacher. On ImageNet Touvron et al.
+# - Other networks, data and budgets. On ImageNet Touvron et al.
 #   ([2021](../docs/references.md#touvron2021), table 3) found no gain from
 #   soft labels.
 # - Good students. For a ViT of 3.2 million parameters with patches of 4 by 4,
 #   all images and 200 epochs Hassani et al.
-#   ([2021](../docs/references.md#hassani2021)) report above 90 %. With longer
-#   training the gain may shrink, or grow.
+#   ([2021](../docs/references.md#hassani2021)) report above 90 %.
 # - That softness did it. Runs with permuted wrong classes, as in
 #   [chapter 1](01_hard_and_soft_labels.ipynb), are still to come.
-# - That it is the best use of the work: see exercise 4.
+# - The best use of the work: see exercise 4.
 
 # %% [markdown]
 # ## Exercises
