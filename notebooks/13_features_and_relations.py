@@ -500,8 +500,7 @@ chosen, right = {}, {}
 for method in grids:
     chosen[method] = tuned(method, chosen)
     chosen["learning_rate"] = chosen["labels"]["learning_rate"]
-    seeds = range(200, 208)
-    runs = [taught(method, chosen[method], seed, chosen) for seed in seeds]
+    runs = [taught(method, chosen[method], s, chosen) for s in range(200, 208)]
     right[method] = [percent_right(student, *test) for student in runs]
 
 
