@@ -462,7 +462,7 @@ def test_the_call_beside_each_runs(path):
         r"^```python\n(.*?)^```$", SECTIONS[path.stem], re.M | re.S
     )
     # The column is narrow.
-    assert max(map(len, call.splitlines())) <= 79
+    assert max(map(len, call.splitlines())) <= 47
     defined = run(path.stem)
     names = set(defined) - {"__builtins__", "torch", "F"}
     assert any(f"{name}(" in call for name in names)
