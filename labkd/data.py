@@ -456,17 +456,20 @@ def _is_whole(target: Path) -> bool:
 def _unpack(archive: Path, target: Path) -> None:
     # Written beside the target and renamed when whole: whoever finds the
     # folder finds all of it, and an interrupted run leaves nothing there.
-    with tempfile.TemporaryDirectory(
-        dir=target.parent, prefix=".unpacking-"
-    ) as scratch:
-        whole = Path(scratch) / "whole"
-        with reading(archive, "fetch it again"):
-            splits = _extract(archive, Path(scratch) / "images")
-        for part, split in splits.items():
-            kept = {"images": split.images, "labels": split.labels}
-            tensors.write(whole / f"{part}.safetensors", kept, {})
-        shutil.rmtree(target, ignore_errors=True)
-        whole.rename(target)
+    # The rename comes last, for after it nobody looks for what is left over.
+    with (
+        tempfile.TemporaryDirectory(
+            dir=target.parent, prefix=".unpacking-"
+        ) as scratch,
+        reading(archive, "fetch it again"),
+    ):
+        splits = _extract(archive, Path(scratch))
+    whole = target.with_name(f".unpacking-{target.name}")
+    for part, split in splits.items():
+        kept = {"images": split.images, "labels": split.labels}
+        tensors.write(whole / f"{part}.safetensors", kept, {})
+    shutil.rmtree(target, ignore_errors=True)
+    whole.rename(target)
 
 
 def _extract(archive: Path, folder: Path) -> dict[str, ImageSet]:

@@ -278,7 +278,7 @@ def test_an_archive_that_is_cut_is_refused(archive):
 
 def test_an_interrupted_unpacking_leaves_nothing(archive, monkeypatch):
     def interrupt(path, folder):
-        folder.mkdir()
+        (folder / "train").mkdir()
         raise KeyboardInterrupt
 
     monkeypatch.setattr(data, "_extract", interrupt)

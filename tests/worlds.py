@@ -77,6 +77,11 @@ def trusting(path):
     return patch.object(data, "CIFAR10_JPEG_SHA256", digest)
 
 
+def in_known_order():
+    r"""While it lasts, images in any order are taken for the original's."""
+    return patch.object(data, "has_known_order", return_value=True)
+
+
 def idx(array, kind=8):
     r"""The bytes of an IDX file."""
     head = struct.pack(

@@ -12,6 +12,7 @@ import shlex
 import signal
 import sys
 import time
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
@@ -308,6 +309,12 @@ def _deadline(minutes: float) -> float:
 def main(arguments: list[str] | None = None) -> int:
     r"""Run one command; returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    with warnings.catch_warnings():
+        warnings.showwarning = _tell
+        return _run_words(words)
+
+
+def _run_words(words: list[str]) -> int:
     try:
         program = "python -m labkd"
         status = app(words or ["--help"], program, standalone_mode=False)
@@ -336,6 +343,11 @@ def main(arguments: list[str] | None = None) -> int:
     finally:
         voices.leave()
     return 0
+
+
+def _tell(message, *_, **__) -> None:
+    # A line without the place in the code, which is nobody's fault.
+    print(f"labkd: {' '.join(str(message).splitlines())}", file=sys.stderr)
 
 
 def _fail(text: str, status: int) -> int:
