@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
     """accelerate ipykernel.kernelapp matplotlib matplotlib_inline
-    sklearn.datasets torch torchvision""".split()
+    pandas scipy.stats sklearn.datasets torch torchvision""".split()
 )
 # The server inherits them: with one thread, no fork finds another at work.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
