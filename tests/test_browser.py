@@ -284,6 +284,28 @@ def test_search_finds_a_function_and_goes_there(open_page):
 
 
 @pytest.mark.parametrize("scheme", ("light", "dark"))
+@pytest.mark.parametrize("how", ["skip", "load"])
+def test_search_stays_open_while_one_types(open_page, how):
+    page = open_page(CHAPTER)
+    if how == "skip":
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    else:
+        page.reload(wait_until="domcontentloaded")
+        page.wait_for_selector("[data-md-component=search].md-search")
+    page.keyboard.press("/")
+    is_open = page.locator("#__search")
+    page.wait_for_function("document.querySelector('#__search').checked")
+    page.wait_for_timeout(400)
+    assert is_open.is_checked()
+    # Escape closes it all the same, and so does a click beside it.
+    page.keyboard.press("Escape")
+    assert not is_open.is_checked()
+    page.keyboard.press("/")
+    page.mouse.click(20, 500)
+    assert not is_open.is_checked()
+
+
 def test_figures_are_inverted_in_the_dark_unless_photographs(
     open_page, scheme
 ):
