@@ -354,8 +354,8 @@ def test_buttons_at_the_top_and_links_at_the_foot(open_page, address):
     "name", [*CHAPTERS[5:6], CHAPTERS[15], MODULE, "results/"]
 )
 def test_paper_has_one_column_no_buttons_and_all_code(open_page, name):
-    # As wide as A4 between its margins.
-    page = open_page(name, width=718)
+    # As wide as A4 between its margins of 25 mm.
+    page = open_page(name, width=605)
     page.emulate_media(media="print")
     assert not page.locator(".actions, .md-code__nav").first.is_visible()
     lost = page.evaluate(
