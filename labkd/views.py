@@ -102,16 +102,17 @@ def apply_views(images: Tensor, views: Tensor, *, padding: int = 4) -> Tensor:
     return cropped.permute(0, 3, 1, 2)  # (batch, channels, height, width)
 
 
-def every_view(padding: int = 4) -> Tensor:
+def every_view(padding: int = 4, *, mirror: bool = True) -> Tensor:
     r"""
     All views in the order of the table's second axis.
 
     * `padding`: $m \ge 0$, pixels on each side
+    * `mirror`: whether mirror images are among them
 
     Returns int64 of shape (views, 3): top, left, mirrored or not.
     """
     offsets = torch.arange(2 * padding + 1)
-    return torch.cartesian_prod(offsets, offsets, torch.arange(2))
+    return torch.cartesian_prod(offsets, offsets, torch.arange(1 + mirror))
 
 
 @dataclass(frozen=True)
@@ -132,10 +133,15 @@ class Bank:
 
     @classmethod
     def every(
-        cls, images: int, *, padding: int = 4, device: str = "cpu"
+        cls,
+        images: int,
+        *,
+        padding: int = 4,
+        mirror: bool = True,
+        device: str = "cpu",
     ) -> "Bank":
         r"""All views of so many images, drawn at random, on a device."""
-        views = every_view(padding).to(device)
+        views = every_view(padding, mirror=mirror).to(device)
         return cls(views.expand(images, *views.shape), padding, in_turn=False)
 
     @classmethod
@@ -145,6 +151,7 @@ class Bank:
         count: int,
         *,
         padding: int = 4,
+        mirror: bool = True,
         device: str = "cpu",
     ) -> "Bank":
         r"""
@@ -155,6 +162,7 @@ class Bank:
         fewer views is the beginning of a larger one.
 
         * `images`, `count`: how many, at least 1
+        * `mirror`: false for what is another thing in a mirror, such as text
         """
         generator = torch.Generator().manual_seed(0)
         mirrored = torch.randint(2, (images, 1), generator=generator)
@@ -163,7 +171,7 @@ class Bank:
             offsets = torch.randint(
                 2 * padding + 1, (images, 2), generator=generator
             )
-            alternate = (mirrored + number) % 2
+            alternate = (mirrored + number) % 2 * mirror
             views.append(torch.cat([offsets, alternate], dim=1))
         return cls(torch.stack(views, dim=1).to(device), padding, in_turn=True)
 
@@ -184,7 +192,8 @@ class Bank:
         top, left, mirrored = draw_views(
             len(batch), padding=self.padding, generator=generator
         ).unbind(1)
-        return (top * side + left) * 2 + mirrored
+        sides = self.views.shape[1] // side**2  # 2 with mirror images
+        return (top * side + left) * sides + mirrored * (sides - 1)
 
     def show(self, images: Tensor, indices: Tensor, columns: Tensor) -> Tensor:
         r"""

@@ -2,8 +2,6 @@ r"""The site in a real browser: layout, weight, copying, accessibility."""
 
 import html
 import json
-import re
-import time
 import tomllib
 from pathlib import Path
 
@@ -273,6 +271,28 @@ def test_everything_works_after_instant_navigation(open_page):
     assert page.evaluate("window.stayed")
 
 
+@pytest.mark.parametrize("how", ["skip", "load"])
+def test_search_stays_open_while_one_types(open_page, how):
+    page = open_page(CHAPTER)
+    if how == "skip":
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+    else:
+        page.reload(wait_until="domcontentloaded")
+        page.wait_for_selector("[data-md-component=search].md-search")
+    page.keyboard.press("/")
+    is_open = page.locator("#__search")
+    page.wait_for_function("document.querySelector('#__search').checked")
+    page.wait_for_timeout(400)
+    assert is_open.is_checked()
+    # Escape closes it all the same, and so does a click beside it.
+    page.keyboard.press("Escape")
+    assert not is_open.is_checked()
+    page.keyboard.press("/")
+    page.mouse.click(20, 500)
+    assert not is_open.is_checked()
+
+
 def test_search_finds_a_function_and_goes_there(open_page):
     page = open_page("")
     page.keyboard.press("/")
@@ -330,12 +350,27 @@ def test_buttons_at_the_top_and_links_at_the_foot(open_page, address):
     assert Path(download.value.path()).read_bytes() == path.read_bytes()
 
 
-def test_paper_has_one_column_and_no_buttons(open_page):
-    page = open_page(CHAPTER)
+@pytest.mark.parametrize(
+    "name", [*CHAPTERS[5:6], CHAPTERS[15], MODULE, "results/"]
+)
+def test_paper_has_one_column_no_buttons_and_all_code(open_page, name):
+    # As wide as A4 between its margins of 25 mm.
+    page = open_page(name, width=605)
     page.emulate_media(media="print")
-    time.sleep(0.2)
-    assert not page.locator(".actions").is_visible()
-    wrap = page.locator(".code pre > code").first.evaluate(
-        "code => getComputedStyle(code).whiteSpace"
+    assert not page.locator(".actions, .md-code__nav").first.is_visible()
+    lost = page.evaluate(
+        """() => [...document.querySelectorAll("pre, .rich, .all-runs")]
+          .filter(box => box.scrollWidth > box.clientWidth + 1
+            || box.scrollHeight > box.clientHeight + 1
+            || box.localName === "pre"
+            && !(box.checkVisibility() && box.clientHeight))
+          .map(box => box.textContent)"""
     )
-    assert re.match("pre-wrap|.*wrap", wrap)
+    assert lost == []
+    # A line of 79 characters is one line there, too.
+    for code in page.locator("section.code pre > code").all():
+        lines = code.evaluate(
+            """code => code.getBoundingClientRect().height
+              / parseFloat(getComputedStyle(code).lineHeight)"""
+        )
+        assert lines < code.text_content().count("\n") + 2

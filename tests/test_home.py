@@ -1,6 +1,9 @@
 r"""The way in: the home page, the five tabs, README."""
 
+import ast
 import re
+import shutil
+from itertools import product
 from pathlib import Path
 
 import home
@@ -25,6 +28,7 @@ NAV = yaml.load((ROOT / "mkdocs.yml").read_text("utf-8"), yaml.BaseLoader)[
 PARTS = next(item["Course"] for item in NAV if "Course" in item)
 CHAPTERS = [uri for part in PARTS for uris in part.values() for uri in uris]
 TABS = ["Course", "Cheat sheet", "Exercises", "Results", "Reference"]
+COLOURS = ("red", "green", "blue")
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.S | re.M)
 
 
@@ -206,26 +210,38 @@ def test_the_snippet_runs_as_it_stands(told, capsys):
     assert "tensor(" in capsys.readouterr().out
 
 
-def test_ones_own_data_and_teacher(told, tmp_path, monkeypatch):
+def test_ones_own_data_and_teacher(told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    # Saved from the cheat sheet, as its reader is told.
+    shutil.copy(ROOT / "docs" / "snippets" / "whole_loop.py", tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     torch.manual_seed(0)
-    for kind, colour in (("red", 0), ("green", 1), ("blue", 2)):
-        folder = Path("photos", "train", kind)
+    for part, kind in product(("train", "validation"), COLOURS):
+        folder = Path("photos", part, kind)
         folder.mkdir(parents=True)
-        for number in range(4):
+        for number in range(2):
             pixels = torch.randint(60, (40, 50, 3), dtype=torch.uint8)
-            pixels[..., colour] += 180
+            pixels[..., COLOURS.index(kind)] += 180
             Image.fromarray(pixels.numpy()).save(folder / f"{number}.png")
     teacher = resnet18(num_classes=3)
     torch.save(teacher.state_dict(), "teacher.pt")
+    code = FENCE.findall(told)[1]
+    lines = [line for line in code.splitlines() if line]
+    assert sum(not line.startswith("#") for line in lines) <= 15
     names = {}
-    exec(FENCE.findall(told)[1], names)
-    assert names["dataset"].classes == ["blue", "green", "red"]
-    # The teacher stays as it was, and the student has moved.
+    exec(code, names)
+    assert names["training"].classes == sorted(COLOURS)
+    # The teacher stays as it was.
     for name, value in names["teacher"].state_dict().items():
         assert torch.equal(value.cpu(), teacher.state_dict()[name])
-    assert torch.isfinite(names["loss"])
+    accuracies = ast.literal_eval(capsys.readouterr().out)
+    assert len(accuracies) == 10 and set(accuracies) <= {
+        n / 6 for n in range(7)
+    }
     names["student"].load_state_dict(torch.load("student.pt"))
+    assert all(
+        value.isfinite().all() for value in torch.load("student.pt").values()
+    )
 
 
 def test_what_the_readme_installs_there_is(told):

@@ -260,9 +260,10 @@ def test_a_table_is_of_a_teacher_and_of_the_students_images(tmp_path):
     others = [
         teacher.table(replace(soft, training_images=100)),
         teacher.table(replace(soft, padding=2)),
+        teacher.table(replace(soft, mirror=not soft.mirror)),
         replace(teacher, recipe=replace(teacher.recipe, epochs=9)).table(soft),
     ]
-    assert len({path, *others}) == 4
+    assert len({path, *others}) == 5
 
 
 def test_the_teacher_is_its_own_recipe_with_the_students_images(tmp_path):

@@ -218,10 +218,11 @@ def test_what_is_said_is_what_was_asked_for(examined):
         table_name(replace(SOFT, dataset="cifar10"), said),
         table_name(replace(SOFT, image_size=8), said),
         table_name(replace(SOFT, padding=2), said),
+        table_name(replace(SOFT, mirror=not SOFT.mirror), said),
         table_name(replace(SOFT, views=5), said),
         table_name(replace(SOFT, training_images=20), said),
     ]
-    assert len({name, *others}) == 9
+    assert len({name, *others}) == 10
     # How the student learns does not matter to it.
     assert table_name(replace(SOFT, temperature=9.0), said) == name
 

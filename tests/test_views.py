@@ -117,6 +117,26 @@ def test_the_table_equals_the_live_teacher(teacher, images, table):
     assert (other - live).abs().max() > 0.01
 
 
+@pytest.mark.parametrize("padding", [0, 2])
+def test_what_is_not_mirrored_is_shown_in_every_shift(padding):
+    bank = Bank.every(1, padding=padding, mirror=False)
+    assert bank.views.shape == (1, (2 * padding + 1) ** 2, 3)
+    batch, generator = torch.zeros(500).long(), torch.Generator()
+    columns = bank.choose(batch, 1, generator.manual_seed(3))
+    drawn = draw_views(
+        500, padding=padding, generator=generator.manual_seed(3)
+    )
+    assert torch.equal(bank.views[0, columns, :2], drawn[:, :2])
+    assert len(columns.unique()) == bank.views.shape[1]
+    turns = Bank.drawn(40, 5, padding=padding, mirror=False).views
+    for views in (bank.views, turns):
+        assert not views[..., 2].any()
+    # The crops are those of the mirrored bank.
+    assert torch.equal(
+        turns[..., :2], Bank.drawn(40, 5, padding=padding).views[..., :2]
+    )
+
+
 def test_the_bank_of_all_views_draws_as_draw_views_does():
     batch = torch.tensor([4, 0, 2])
     generator = torch.Generator().manual_seed(3)

@@ -98,7 +98,11 @@ def fit_to_images(recipe: Recipe, given: set[str]) -> list[str]:
 def bank_of(recipe: Recipe, images: ImageSet) -> Bank:
     r"""The views that a recipe shows its training images in."""
     count, device = len(images), images.images.device
-    settings = {"padding": recipe.padding, "device": device}
+    settings = {
+        "padding": recipe.padding,
+        "mirror": recipe.mirror,
+        "device": device,
+    }
     if recipe.views:
         return Bank.drawn(count, recipe.views, **settings)
     return Bank.every(count, **settings)

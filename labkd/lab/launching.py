@@ -32,7 +32,7 @@ from labkd.lab.building import (
     split_of,
     stages_of,
 )
-from labkd.lab.recipes import Recipe, digest, essentials
+from labkd.lab.recipes import Recipe, digest, essentials, shown
 from labkd.lab.teachers import Teacher
 from labkd.lab.watched import unwatched, watched
 from labkd.pixels import Normalise, predict
@@ -89,9 +89,7 @@ class Run:
 
     def table(self, student: Recipe) -> Path:
         r"""The table of this run's model, about a student's images."""
-        images = student.training_images or "all"
-        views = f"-views{student.views}" if student.views else ""
-        return self.file(f"{images}-padding{student.padding}{views}.table")
+        return self.file(f"{shown(student)}.table")
 
     def teacher(self) -> "Run":
         r"""The run that makes the teacher, on the same data set."""

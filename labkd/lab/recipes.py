@@ -62,6 +62,7 @@ class Recipe:
     * `training_images`: use so many, evenly from all classes; 0 for all
     * `image_size`: pixels to a side, as `data.load` takes it
     * `padding`: pixels around the image before the random crop
+    * `mirror`: whether images are mirrored too; not for digits or text
     * `views`: each image is shown in so many views, drawn once, one an
       epoch; 0 for all views, drawn at random
     * `architecture`: a layout of `resnet.LAYOUTS`, `vit`, or `large_cnn` or
@@ -123,6 +124,7 @@ class Recipe:
     momentum: Share = 0.9
     weight_decay: Amount = 5e-4
     padding: Pixels = 4
+    mirror: bool = True
     training_images: Optional = 0
     views: Pixels = 0
     image_size: Optional = 0
@@ -291,6 +293,15 @@ def essentials(recipe: Recipe) -> dict:
         if getattr(recipe, field.name) != field.default
         and field.name not in PLAN
     }
+
+
+def shown(recipe: Recipe) -> str:
+    r"""Which images a recipe shows, in which views, as names of files."""
+    parts = [str(recipe.training_images or "all")]
+    parts += [f"padding{recipe.padding}"]
+    parts += [f"views{recipe.views}"] * bool(recipe.views)
+    parts += ["unmirrored"] * (not recipe.mirror)
+    return "-".join(parts)
 
 
 def read_recipes(

@@ -24,7 +24,7 @@ from labkd.lab.own_teacher import (
     make,
     normalisation,
 )
-from labkd.lab.recipes import Recipe
+from labkd.lab.recipes import Recipe, shown
 from labkd.pixels import Normalise, predict
 from labkd.views import Bank, look_up
 
@@ -232,9 +232,7 @@ def table_name(recipe: Recipe, said: dict) -> str:
     parts = [said[key] for key in ("own", "pixels", "sha256")]
     parts += [recipe.dataset, str(recipe.image_size)]
     key = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:8]
-    images = recipe.training_images or "all"
-    views = f"-views{recipe.views}" if recipe.views else ""
-    return f"own-{key}.{images}-padding{recipe.padding}{views}.table"
+    return f"own-{key}.{shown(recipe)}.table"
 
 
 def check_table(

@@ -103,6 +103,29 @@
     runs()
   })
 
+  // Material closes the search 125 ms after every jump to another place, even
+  // if it was opened in between and somebody is typing. Here it closes only if
+  // something has asked for that since.
+  const search = document.getElementById("__search")
+  let asked = true, within = false
+  search.addEventListener("change", () => { if (search.checked) asked = false })
+  addEventListener("keydown", ({ key }) => { if (key === "Escape" || key === "Tab") asked = true }, true)
+  // A link within the page was a click before it is history.
+  addEventListener("popstate", () => {
+    if (!within) asked = true
+    within = false
+  })
+  addEventListener("click", event => {
+    const link = event.target.closest?.("a[href]")
+    if (link) {
+      asked = true
+      within = Boolean(link.hash) && link.pathname === location.pathname
+    }
+    // A click on a box has changed it by now; what is prevented is undone.
+    const closes = event.target === search && !search.checked && !event.isTrusted
+    if (closes && !asked) event.preventDefault()
+  }, true)
+
   // The dialog at the foot of the page is far from the button.
   addEventListener("click", event => {
     const button = event.target.closest?.(".copy-whole")
