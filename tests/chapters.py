@@ -37,7 +37,7 @@ def check_run(source, installed, tmp_path, monkeypatch):
     ):
         if ours.cell_type == "code":
             kinds = [[o.output_type for o in c.outputs] for c in (ours, kept)]
-            assert kinds[0] == kinds[1], ours.source
+            assert kinds[0] == kinds[1], (ours.source, ours.outputs)
     # The budget is 45 s on an idle machine. Where other tests keep the other
     # half of a core busy, or on a slower one, a second does less.
     assert 0.1 < seconds < 45 * max(1.4, slower), slower

@@ -20,7 +20,7 @@ from unittest.mock import patch
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    """accelerate ipykernel.kernelapp matplotlib matplotlib_inline
+    """accelerate ipykernel.kernelapp matplotlib
     pandas scipy.stats sklearn.datasets torch torchvision""".split()
 )
 # The server inherits them: with one thread, no fork finds another at work.
