@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from labkd.soft_targets import distillation_loss, kl_divergence, soften
 
-CASES = range(200)
+CASES = range(20)
 
 
 def case(number, dtype=np.float64):
@@ -44,9 +44,13 @@ def reference(student, teacher, labels, temperature, soft_weight):
     return value, gradient / batch
 
 
-@pytest.mark.parametrize("number", CASES)
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_distillation_loss_equals_numpy(number, dtype):
+def test_distillation_loss_equals_numpy(dtype):
+    for number in range(200):
+        check_against_numpy(number, dtype)
+
+
+def check_against_numpy(number, dtype):
     student, teacher, labels, temperature, weight = case(number, dtype)
     z = torch.tensor(student, requires_grad=True)
     v = torch.tensor(teacher, requires_grad=True)
@@ -75,7 +79,7 @@ def test_kl_of_a_hand_worked_case():
     assert kl_divergence(p.log(), q.log()).item() == pytest.approx(other)
 
 
-@pytest.mark.parametrize("number", CASES[:20])
+@pytest.mark.parametrize("number", CASES)
 def test_kl_invariants(number):
     student, teacher, _, temperature, _ = case(number)
     z, v = torch.tensor(student), torch.tensor(teacher)
