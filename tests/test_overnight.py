@@ -37,6 +37,9 @@ LESSON = {
 @pytest.mark.parametrize("name", ARMS)
 def test_the_arms_differ_in_the_lesson_only(name):
     ours, labels = (asdict(find(n, "overnight")) for n in (name, SCRATCH))
+    # With labels' rates, or at the rate that labels chose.
+    rates = ours.pop("learning_rates")
+    assert rates == (() if ours["tuned_as"] else labels["learning_rates"])
     assert {k for k in ours if ours[k] != labels[k]} <= LESSON
     assert ours["training_images"] == 0 and ours["views"] == ours["epochs"]
     assert ours["trial_epochs"] * 4 == ours["epochs"]
@@ -48,6 +51,8 @@ def test_every_overnight_recipe_has_a_grid_and_the_central_pair_five_seeds():
         if "overnight" in sizes:
             found = sizes["overnight"]
             assert len(found.learning_rates) >= 3 or found.tuned_as
+            if found.tuned_as:
+                assert "overnight" in RECIPES[found.tuned_as]
     assert find(SCRATCH, "overnight").seeds == 5
     assert find(SOFT, "overnight").seeds == 5
 
