@@ -465,11 +465,14 @@ def _unpack(archive: Path, target: Path) -> None:
     ):
         splits = _extract(archive, Path(scratch))
     whole = target.with_name(f".unpacking-{target.name}")
-    for part, split in splits.items():
-        kept = {"images": split.images, "labels": split.labels}
-        tensors.write(whole / f"{part}.safetensors", kept, {})
-    shutil.rmtree(target, ignore_errors=True)
-    whole.rename(target)
+    try:
+        for part, split in splits.items():
+            kept = {"images": split.images, "labels": split.labels}
+            tensors.write(whole / f"{part}.safetensors", kept, {})
+        shutil.rmtree(target, ignore_errors=True)
+        whole.rename(target)
+    finally:
+        shutil.rmtree(whole, ignore_errors=True)
 
 
 def _extract(archive: Path, folder: Path) -> dict[str, ImageSet]:

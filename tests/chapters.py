@@ -39,8 +39,8 @@ def check_run(source, installed, tmp_path, monkeypatch):
             kinds = [[o.output_type for o in c.outputs] for c in (ours, kept)]
             assert kinds[0] == kinds[1], (ours.source, ours.outputs)
     # The budget is 45 s on an idle machine. Where other tests keep the other
-    # half of a core busy, or on a slower one, a second does less.
-    assert 0.1 < seconds < 45 * max(1.4, slower), slower
+    # half of a core busy, a second does half as much; on a slower one, less.
+    assert 0.1 < seconds < 45 * max(2, slower), slower
 
 
 def yardstick():

@@ -289,8 +289,9 @@ def test_search_stays_open_while_one_types(open_page, how):
     page.keyboard.press("Escape")
     assert not is_open.is_checked()
     page.keyboard.press("/")
+    page.wait_for_function("document.querySelector('#__search').checked")
     page.mouse.click(20, 500)
-    assert not is_open.is_checked()
+    page.wait_for_function("!document.querySelector('#__search').checked")
 
 
 def test_search_finds_a_function_and_goes_there(open_page):

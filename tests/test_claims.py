@@ -874,9 +874,9 @@ def test_chapter_8_threes_that_were_never_shown():
     prose, tables = chapter("08_large_cnn_to_small_cnn")
     assert (
         "With labels no student recognises a single 3, and no bias that "
-        "validation chooses changes that. With soft labels at $T = 8$ most threes are recognised, "
-        "without any help. At $T = 1$ they are fewer, until the bias is "
-        "raised"
+        "validation chooses changes that. With soft labels at $T = 8$ most "
+        "threes are recognised, without any help. At $T = 1$ they are fewer, "
+        "until the bias is raised"
     ) in prose
     as_it_is, raised = (
         [

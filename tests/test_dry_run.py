@@ -107,7 +107,7 @@ def test_the_command_writes_nothing_and_says_so(folder, capsys):
     assert files(folder) == before
     assert "by_least_squares:linear is right about" in told.splitlines()[0]
     assert "1,200 images to train on, 100 to validate and 497 to test" in told
-    assert "of 200 images; 60 steps in 10 epochs" in told
+    assert "of 200 images; 180 steps in 30 epochs" in told
 
 
 def test_a_folder_that_cannot_be_written_is_refused(folder, monkeypatch):

@@ -120,7 +120,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(undisturbed, tmp_path):
     killed(tmp_path, "", moments.uniform(0, 0.3), *words)
     killed(tmp_path, "trained first", moments.uniform(0, 0.1), *words)
     for _ in range(2):
-        killed(tmp_path, r"epoch \d/4", moments.uniform(0, 0.1), *words)
+        killed(tmp_path, r"epoch \d/10", moments.uniform(0, 0.1), *words)
     output = killed(tmp_path, "/24", moments.uniform(0, 0.1), *words)
     assert "going on after epoch" in output
     for _ in range(4):
