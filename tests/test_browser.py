@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cells import of_module
 from conftest import ROOT, scroll_through
+from playwright.sync_api import expect
 
 AXE = ROOT / "docs" / "_site" / "node_modules" / "axe-core" / "axe.min.js"
 # Of what is in order the name of a rule is enough.
@@ -280,18 +281,24 @@ def test_search_stays_open_while_one_types(open_page, how):
     else:
         page.reload(wait_until="domcontentloaded")
         page.wait_for_selector("[data-md-component=search].md-search")
-    page.keyboard.press("/")
     is_open = page.locator("#__search")
-    page.wait_for_function("document.querySelector('#__search').checked")
+    page.keyboard.press("/")
+    for _ in range(100):
+        # Until the page's script listens.
+        page.wait_for_timeout(50)
+        if is_open.is_checked():
+            break
+        page.keyboard.press("/")
     page.wait_for_timeout(400)
     assert is_open.is_checked()
     # Escape closes it all the same, and so does a click beside it.
     page.keyboard.press("Escape")
-    assert not is_open.is_checked()
+    expect(is_open).not_to_be_checked()
+    expect(page.locator(".md-search__input")).not_to_be_focused()
     page.keyboard.press("/")
-    page.wait_for_function("document.querySelector('#__search').checked")
+    expect(is_open).to_be_checked()
     page.mouse.click(20, 500)
-    page.wait_for_function("!document.querySelector('#__search').checked")
+    expect(is_open).not_to_be_checked()
 
 
 def test_search_finds_a_function_and_goes_there(open_page):
