@@ -21,7 +21,6 @@ import math
 import os
 import shutil
 import tarfile
-import tempfile
 import warnings
 from collections.abc import Iterable
 from contextlib import suppress
@@ -455,24 +454,22 @@ def _is_whole(target: Path) -> bool:
 
 def _unpack(archive: Path, target: Path) -> None:
     # Written beside the target and renamed when whole: whoever finds the
-    # folder finds all of it, and an interrupted run leaves nothing there.
-    # The rename comes last, for after it nobody looks for what is left over.
-    with (
-        tempfile.TemporaryDirectory(
-            dir=target.parent, prefix=".unpacking-"
-        ) as scratch,
-        reading(archive, "fetch it again"),
-    ):
-        splits = _extract(archive, Path(scratch))
-    whole = target.with_name(f".unpacking-{target.name}")
+    # folder finds all of it, and an interrupted run leaves nothing there. The
+    # rename comes last, for after it nobody looks for what is left over.
+    scratch = target.with_name(f".unpacking-{target.name}")
+    images = scratch / "images"
     try:
+        images.mkdir(parents=True)
+        with reading(archive, "fetch it again"):
+            splits = _extract(archive, images)
+        shutil.rmtree(images)
         for part, split in splits.items():
             kept = {"images": split.images, "labels": split.labels}
-            tensors.write(whole / f"{part}.safetensors", kept, {})
+            tensors.write(scratch / f"{part}.safetensors", kept, {})
         shutil.rmtree(target, ignore_errors=True)
-        whole.rename(target)
+        scratch.rename(target)
     finally:
-        shutil.rmtree(whole, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _extract(archive: Path, folder: Path) -> dict[str, ImageSet]:

@@ -44,7 +44,7 @@ def test_the_thumbnails_get_the_recorded_logits(name):
     shown = [image["test_index"] for image in about["images"]]
     expected = recorded(name, "logits.safetensors")[shown].float()
     found = answers(name, pixels)
-    # The record's were computed in bfloat16: eight bits, a step of 1 in 256.
+    # The teacher's were computed in bfloat16: eight bits, a step of 1 in 256.
     apart = (found - expected).abs().max() / expected.abs().max()
     assert apart < 0.02
     assert (found.argmax(1) == expected.argmax(1)).all()

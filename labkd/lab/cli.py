@@ -351,7 +351,7 @@ def _tell(message, *_, **__) -> None:
 
 
 def _fail(text: str, status: int) -> int:
-    print(f"labkd: {' '.join(text.splitlines())}", file=sys.stderr)
+    _tell(text)
     return status
 
 

@@ -297,11 +297,10 @@ def essentials(recipe: Recipe) -> dict:
 
 def shown(recipe: Recipe) -> str:
     r"""Which images a recipe shows, in which views, as names of files."""
-    parts = [str(recipe.training_images or "all")]
-    parts += [f"padding{recipe.padding}"]
-    parts += [f"views{recipe.views}"] * bool(recipe.views)
-    parts += ["unmirrored"] * (not recipe.mirror)
-    return "-".join(parts)
+    images = recipe.training_images or "all"
+    views = f"-views{recipe.views}" if recipe.views else ""
+    mirror = "" if recipe.mirror else "-unmirrored"
+    return f"{images}-padding{recipe.padding}{views}{mirror}"
 
 
 def read_recipes(
