@@ -269,10 +269,26 @@ def look_up(table: Tensor, indices: Tensor, columns: Tensor) -> Tensor:
 
 
 def save_table(
-    path: Path, table: Tensor, teacher: nn.Module, images: Tensor, bank: Bank
+    path: Path,
+    table: Tensor,
+    teacher: nn.Module,
+    images: Tensor,
+    bank: Bank,
+    *,
+    precision: str = "float32",
 ) -> None:
-    r"""Store a table with the digests of what it was made of."""
-    tensors.write(path, {"logits": table}, _digests(teacher, images, bank))
+    r"""
+    Store a table with the digests of what it was made of.
+
+    * `precision`: in which the teacher answered, for `precision_of`
+    """
+    made_of = _digests(teacher, images, bank) | {"precision": precision}
+    tensors.write(path, {"logits": table}, made_of)
+
+
+def precision_of(path: Path) -> str:
+    r"""In which precision the teacher of a stored table answered."""
+    return tensors.read_with_metadata(path)[1].get("precision", "float32")
 
 
 def load_table(

@@ -13,7 +13,7 @@ from labkd.lab.teachers import KEEP_EVERY, live, nobody, recorded, table_of
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.training import fit
-from labkd.views import Bank, every_view
+from labkd.views import Bank, every_view, precision_of
 
 PADDING = 2
 VIEWS = len(every_view(PADDING))
@@ -194,6 +194,26 @@ def test_a_table_that_is_there_is_not_built_again(data, tmp_path):
     built = table(model, data, path)
     model.register_forward_hook(lambda *_: pytest.fail("asked again"))
     assert torch.equal(table(model, data, path), built)
+
+
+def test_a_table_says_in_which_precision_its_teacher_answered(data, tmp_path):
+    model = resnet()
+    exact = table(model, data, tmp_path / "exact")
+    assert precision_of(tmp_path / "exact") == "float32"
+    short = table(model, data, tmp_path / "short", bfloat16=True)
+    assert precision_of(tmp_path / "short") == "bfloat16"
+    # Two or three digits of a logit, and no more, are the same.
+    assert not torch.equal(exact, short)
+    torch.testing.assert_close(exact, short, rtol=0.05, atol=0.05)
+
+
+def test_answers_of_two_precisions_are_not_mixed(data, tmp_path):
+    model, path = resnet(), tmp_path / "t"
+    with pytest.raises(TimeoutError):
+        table(model, data, path, bfloat16=True, deadline=0.0)
+    exact = table(model, data, path)
+    assert precision_of(path) == "float32"
+    assert torch.equal(exact, table(model, data, tmp_path / "other"))
 
 
 @pytest.mark.parametrize("finished", [True, False])

@@ -215,6 +215,7 @@ def targets(
     name: Name,
     size: SizeName = "laptop",
     settings: Settings = None,
+    precision: Precision = "auto",
     minutes: Minutes = float("inf"),
     folder: Folder = Path("runs"),
 ) -> None:
@@ -235,6 +236,7 @@ def targets(
             results=folder,
             folder=folder,
             deadline=_deadline(minutes),
+            precision=precision,
         )
     )
     print(f"{path} is there")

@@ -39,7 +39,8 @@ from labkd.lab.own_teacher import brings_teacher
 from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
 from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
 from labkd.lab.watched import live_features
-from labkd.pixels import Normalise, native_bfloat16, predict
+from labkd.pixels import Normalise, predict
+from labkd.views import precision_of
 
 
 def run(run: Run, *, trial: bool = False) -> dict:
@@ -168,7 +169,7 @@ def _table(
             normalise,
             bank_of(run.recipe, images),
             path=path,
-            bfloat16=native_bfloat16(images.images.device),
+            bfloat16=engine.bfloat16(run.precision, images.images.device),
             deadline=run.deadline,
             progress=lambda columns: tqdm(columns, disable=None, leave=False),
         )
@@ -218,8 +219,11 @@ def teacher_of(
         validate_teacher.check_table(
             table, model, images.images, normalise, bank
         )
+    said["asked"] = "table"
+    if (precision := precision_of(path)) != "float32":
+        said["precision"] = precision
     table = _controlled(table, images.labels, recipe)
-    return recorded(table), said | {"asked": "table"}
+    return recorded(table), said
 
 
 def _controlled(table: Tensor, labels: Tensor, recipe: Recipe) -> Tensor:

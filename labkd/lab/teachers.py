@@ -23,6 +23,7 @@ from labkd.views import (
     build_table,
     load_table,
     look_up,
+    precision_of,
     save_table,
 )
 
@@ -105,8 +106,16 @@ def table_of(
         return table.to(images.device)
     path.parent.mkdir(parents=True, exist_ok=True)
     done = []
-    if unfinished.is_file():
+    precision = "bfloat16" if bfloat16 else "float32"
+    if unfinished.is_file() and precision_of(unfinished) == precision:
         done = [load_table(unfinished, model, images, bank)]
+    save = partial(
+        save_table,
+        teacher=model,
+        images=images,
+        bank=bank,
+        precision=precision,
+    )
     views = bank.views.shape[1]
     kept = sum(table.shape[1] for table in done)
     answer = partial(
@@ -122,7 +131,7 @@ def table_of(
         late = started + slowest > deadline
         if done and (late or started > saved + KEEP_EVERY):
             made = torch.cat(done, dim=1)
-            save_table(unfinished, made, model, images, bank)
+            save(unfinished, made)
             saved = started
         if late:
             raise TimeoutError(f"{kept} of {views} views are done")
@@ -130,6 +139,6 @@ def table_of(
         kept += 1
         slowest = max(slowest, time.monotonic() - started)
     table = torch.cat(done, dim=1)
-    save_table(path, table, model, images, bank)
+    save(path, table)
     remove(unfinished)
     return table.to(images.device)
