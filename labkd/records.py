@@ -42,6 +42,8 @@ DAMAGED = "delete it and make it anew, or take it from a copy"
 SCORES = ("accuracy", "nll", "ece", "brier")
 DATASETS = {"cifar10": "CIFAR-10", "fashion-mnist": "Fashion-MNIST"}
 SOURCES = {"jpeg-q75": "JPEG copy, quality 75"}
+# What `data.load` leaves for training, where a recipe takes all.
+TRAINING_IMAGES = {"digits": 1_200, "cifar10": 45_000, "fashion-mnist": 54_000}
 
 
 def path_of(
@@ -183,7 +185,8 @@ def data_of(record: dict) -> str:
 def budget_of(record: dict) -> str:
     r"""How many images a run had, and for how long: `10,000 images, ...`."""
     config = record["config"]
-    images = config.get("training_images", 0)
+    whole = TRAINING_IMAGES.get(config.get("dataset"), 0)
+    images = config.get("training_images") or whole
     count = f"{images:,}" if images else "all training"
     text = f"{count} images, {config['epochs']} epochs"
     repeats = config.get("repeats", 1)

@@ -247,9 +247,9 @@ def accuracy(model, batches, device):
 #   + w \, T^2 \operatorname{KL}\bigl(p^{(T)} \,\|\, q^{(T)}\bigr) .
 # $$
 #
-# The cell compares it with labkd's
-# [own](../labkd/soft_targets.py#distillation_loss), which checks its
-# arguments.
+# $T = 2$ and $w = 0.9$ are a start, to be tuned; the records below have their
+# own. The cell compares the loss with labkd's
+# [own](../labkd/soft_targets.py#distillation_loss), which checks its arguments.
 
 
 # %%

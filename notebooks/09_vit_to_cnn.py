@@ -393,9 +393,11 @@ assert abs(kappa - inference.cohen_kappa(one == 1, two == 1, 2)) < 1e-6
 # **With the ViT, its own student is more consistent than the CNN's.** With
 # the CNN no difference was found.
 # The second table has the means that this comes from: students on labels
-# share few mistakes with any teacher, taught students many. A part of these
-# they share with the teacher that they never met: the hard images are hard
-# for everyone.
+# share few mistakes with any teacher, taught students many. Most of these they
+# share with the teacher that they never met, too: the ViT's students are about
+# as consistent with the CNN as with the ViT itself. The hard images are hard
+# for everyone, so only the comparison of the two students says what was
+# handed over.
 
 # %% fig_alt="Two paired differences of error consistency on the digits. With the ViT its own student is clearly more consistent than the CNN's. With the CNN the interval contains zero." tags=["hide-input"]
 images, labels = test

@@ -346,7 +346,10 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # **In accuracy no difference was found** for DML, with two students or three.
 # With $w = 0.8$ every seed ends behind: too much of the lesson comes from
-# those who know nothing yet.
+# those who know nothing yet. *Three* and *DML$_e$* have the same gradient,
+# rate and seeds. Their two losses are rounded differently, and training makes
+# more of such a difference with every step. So what lies between these two
+# rows is chance, and shows how much of it there is.
 #
 # **In calibration there is one.** The expected calibration error (ECE) is the
 # distance between how sure a network is and how often it is right

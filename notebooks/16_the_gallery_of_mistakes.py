@@ -138,8 +138,8 @@ plt.show()
 # are measured on students a tenth of the way. Then the accuracy, wrong minus
 # right, in points: the vertical line is zero, an arrow lies beyond the
 # picture. An optimizer that divides by the gradient's size, as Adam does,
-# forgives a length that is wrong for the whole loss. It never forgives an
-# angle.
+# makes up for a length that is wrong for the whole loss. A wrong direction it
+# does not correct.
 #
 # **Test.** It stands alone after `import torch`. Give your function the name
 # and the arguments that ours has, and paste the test below it: it passes on

@@ -166,6 +166,10 @@ assert_close(table[index, epoch].float(), live, atol=1e-2, rtol=1e-3)
 # %% [markdown]
 # The loop now has a table where it had a teacher. The batch is drawn as
 # indices, and images, views, labels and answers are all looked up by them.
+# The last lines above asked the teacher live about one batch of crops: the
+# table holds the same answers, to half precision. So a student that looks
+# them up takes the steps that it would take with a live teacher, but for that
+# rounding.
 # The ready version, [views.py](../labkd/views.py), stores the table with
 # digests of the teacher's weights, the images and the views, and refuses it
 # when one of them has changed. For the recorded runs it is one command,

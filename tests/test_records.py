@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from labkd import records
+from labkd import data, records
 from labkd.lab import store
 from labkd.lab.outcomes import evaluate
 from labkd.lab.recipes import PLAN, find
@@ -255,6 +255,17 @@ def test_data_and_budget_are_told_from_the_record():
     config = {"training_images": 0, "epochs": 5, "repeats": 3}
     told = records.budget_of({"config": config})
     assert told == "all training images, 5 epochs of 3 showings each"
+    config = {"dataset": "cifar10", "training_images": 0, "epochs": 5}
+    assert records.budget_of({"config": config}) == "45,000 images, 5 epochs"
+
+
+@pytest.mark.parametrize("name", records.TRAINING_IMAGES)
+def test_the_whole_training_split_is_as_large_as_it_is_said_to_be(name):
+    try:
+        images = data.load(name, "train", download=False)
+    except FileNotFoundError as absent:
+        pytest.skip(str(absent))
+    assert len(images) == records.TRAINING_IMAGES[name]
 
 
 def test_every_shipped_source_has_a_name():

@@ -15,6 +15,7 @@ import plots
 import pytest
 import records_table
 import sweeps_table
+import usage
 import words
 from scipy.stats import t as student_t
 
@@ -164,6 +165,27 @@ def test_dates_in_words(first, last, said):
     run = KNOWN[0]
     text = records_table.made([run | {"date": first}, run | {"date": last}])
     assert f"recorded {said}, " in text
+
+
+def test_the_records_of_a_page_are_those_that_its_code_names():
+    code = """
+%matplotlib inline
+runs = records.load_runs().query("size == 'laptop'")
+for T in (1, 2):
+    show(runs, f"soft_t{T}-vit_half_epochs_from_resnet18-cifar10")
+show(runs, "scratch-vit-cifar10", f"soft-{pair}")
+"""
+    cells = [{"cell_type": "code", "source": code}]
+    cells += [{"cell_type": "markdown", "source": "`control-vit-cifar10`"}]
+    found = usage.records_in({"cells": cells}, KNOWN)
+    assert {run["size"] for run in found} == {"laptop"}
+    names = {run["recipe"] for run in found}
+    assert {name for name in names if not name.startswith("soft_t")} == {
+        "scratch-vit-cifar10"
+    }
+    vit = "-vit_half_epochs_from_resnet18-cifar10"
+    assert {f"soft_t{T}{vit}" for T in (1, 2, 3, 6, 12)} < names
+    assert usage.records_in({"cells": []}, KNOWN) == []
 
 
 def methods():

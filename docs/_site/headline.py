@@ -62,7 +62,9 @@ def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
     for arm in comparisons.arms(found):
         config = arm.records[0].get("config", {})
         soft = records.parts_of(arm.recipe)[0] == "soft"
-        if not soft or not arm.difference or config.get("tuned_as"):
+        # A point of a sweep has no grid at all of its own.
+        swept = config.get("tuned_as") and not config.get("temperatures")
+        if not soft or not arm.difference or swept:
             continue
         known = largest.get(arm.recipe)
         if not known or SIZES.index(arm.size) < SIZES.index(known.size):

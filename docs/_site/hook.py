@@ -37,6 +37,7 @@ from mkdocs.utils import get_relative_url
 from PIL import Image
 
 from labkd import pictures
+from labkd.lab import damage
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -185,7 +186,8 @@ def on_page_markdown(markdown, page, config, files):
         # What the template made, without the style sheet after it.
         text = unquote(markdown.partition("<style>")[0])
         text = FOLDED.sub(SOLUTION, COLOUR.sub("", text))
-        return _with_figures(text, page).replace(TO_DOCS, "](../")
+        text = _with_figures(text, page).replace(TO_DOCS, "](../")
+        return text + _dated(_notebooks()[source])
     if source.startswith("labkd/"):
         made = _module_cells(source)
         _refuse(
@@ -333,6 +335,17 @@ def _written(markdown: str, base: str) -> str:
         if written.MARKER in markdown:
             markdown = markdown.replace(written.MARKER, written.table())
     return markdown
+
+
+def _dated(notebook: dict) -> str:
+    """When the records were made that a chapter shows, if it shows any."""
+    found = usage.records_in(notebook, list(_records().values()))
+    if ("lab", "damage") in usage.used_by(notebook):
+        found.append(damage.read())
+    if found:
+        made = records_table.when(found)
+        return f"\n\n<p class='made'>Records of this page: made {made}.</p>\n"
+    return ""
 
 
 def _with_figures(text: str, page) -> str:

@@ -63,19 +63,20 @@ def made(found: list[dict]) -> str:
     """A sentence: how many records there are, of when, of what, by what."""
     if not found:
         return "No run has been recorded yet."
-    days = sorted(record["date"] for record in found)
-    when = _when(*(date.fromisoformat(days[end][:10]) for end in (0, -1)))
     recipes = {record["recipe"] for record in found}
     data = sorted({records.data_of(record) for record in found})
     devices = sorted({record["device"].split(",")[0] for record in found})
     return (
-        f"**{len(found)} runs of {len(recipes)} recipes**, recorded {when}, "
-        f"on {' and '.join(devices)}. Their images: {', '.join(data)}."
+        f"**{len(found)} runs of {len(recipes)} recipes**, recorded "
+        f"{when(found)}, on {' and '.join(devices)}. "
+        f"Their images: {', '.join(data)}."
     )
 
 
-def _when(first: date, last: date) -> str:
+def when(found: list[dict]) -> str:
     """`from 21 to 26 November 2026`, say."""
+    days = sorted(record["date"] for record in found)
+    first, last = (date.fromisoformat(days[end][:10]) for end in (0, -1))
     if first == last:
         return f"on {last.day} {last:%B %Y}"
     start = str(first.day)
