@@ -295,8 +295,9 @@ for start in ("PyTorch's initial weights", "He's", "He's and BatchNorm"):
             he_initialise(stack)
         hidden = torch.randn(64, 32, requires_grad=True)
         share = share_that_arrives(stack, hidden)
-        # Three decimals would hide how small the smallest is.
-        rows[start][kind] = f"{share:.1e}" if share < 1e-3 else f"{share:,.1f}"
+        # Decimals would hide how small the smallest is.
+        written = f"{share:,.2g}" if share < 100 else f"{share:,.0f}"
+        rows[start][kind] = written
 pd.DataFrame(rows).T
 
 # %% [markdown]

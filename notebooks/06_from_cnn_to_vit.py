@@ -247,9 +247,9 @@ def accuracy(model, batches, device):
 #   + w \, T^2 \operatorname{KL}\bigl(p^{(T)} \,\|\, q^{(T)}\bigr) .
 # $$
 #
-# $T = 2$ and $w = 0.9$ are a start, to be tuned; the records below have their
-# own. The cell compares the loss with labkd's
-# [own](../labkd/soft_targets.py#distillation_loss), which checks its arguments.
+# $T = 2$ and $w = 0.9$ are a start; the records below have others. The cell
+# compares the loss with labkd's
+# [own](../labkd/soft_targets.py#distillation_loss).
 
 
 # %%
@@ -274,7 +274,7 @@ torch.testing.assert_close(distillation_loss(z, v, y), expected)
 # A photograph has a truck on the left and a car on the right. Of the left
 # crop a teacher says *truck* 0.70, *car* 0.25, *frog* 0.05; of the right one
 # 0.20, 0.70, 0.10. The hard label of both is "truck". The soft label belongs
-# to the crop. The picture shows a real case.
+# to the crop.
 #
 # Suppose the teacher is asked about another crop than the student is shown.
 # Then the student gets both answers for the same pixels. For $K$ answers

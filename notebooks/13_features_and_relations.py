@@ -531,13 +531,12 @@ pd.DataFrame(rows).T.fillna("")
 # weight for the other two. The large dots are means.
 #
 # **Relations are ahead of tuned soft labels.** For hints and attention no
-# difference is found, and their intervals are wide: with either the accuracy
-# varies more than twice as much from seed to seed as with any other method.
-# Not even labels are told apart from soft labels here, so a small gain would
-# not have been seen. Why relations? Fifty images make 1,225 pairs, which says
+# difference is found, but their intervals are several points wide. Not even
+# labels are told apart from soft labels here, so a small gain would not have
+# been seen. Why relations? Fifty images make 1,225 pairs, which says
 # more than fifty answers; that is a guess, and not tested.
 
-# %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels, hints and attention lie left of zero with intervals that contain it, those of hints and attention very wide. Relations lie right of zero, and their interval excludes it." tags=["hide-input"]
+# %% fig_alt="A forest plot of four paired differences to tuned soft labels. The intervals of labels, hints and attention contain zero, and those of hints and attention are wide. Relations lie right of zero, and their interval excludes it." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
 
 # %% [markdown]

@@ -474,7 +474,7 @@ def test_chapter_2_the_two_experiments_disagree():
     assert low <= 0 <= high
     assert (
         "On CIFAR-10 the temperatures 6 and 12 are worse than 1, and for 2 "
-        "and 3 no difference was found."
+        "and 3 no difference was found;"
     ) in prose
     for T in (6, 12):
         assert interval(tables, f"CIFAR-10: T = {T} − T = 1")[1] < 0
@@ -591,7 +591,10 @@ def test_chapter_4_gradients_vanish_by_initial_weights_alone():
         "keeps that in bounds."
     ) in prose
     share = {
-        start: {kind: float(value) for kind, value in tables[start].items()}
+        start: {
+            kind: float(value.replace(",", ""))
+            for kind, value in tables[start].items()
+        }
         for start in (
             "PyTorch's initial weights",
             "He's",
@@ -1201,7 +1204,7 @@ def test_chapter_10_two_forms_train_alike_and_end_apart():
             run["epochs"][0]["validation"]["accuracy"]
             for run in (three, ensemble)
         )
-        assert abs(first - other) > 0.02
+        assert abs(first - other) > 0.01
         assert three["test"] != ensemble["test"]
 
 
@@ -2004,15 +2007,11 @@ def test_chapter_13_relations_are_ahead_of_tuned_soft_labels():
     assert "Not even labels are told apart from soft labels here" in prose
     low, high = over(tables, "labels")
     assert low <= 0 <= high
-    assert (
-        "with either the accuracy varies more than twice as much from seed "
-        "to seed as with any other method"
-    ) in prose
-    methods = ("labels", "soft labels", "hints", "attention", "relations")
-    spread = {m: float(tables[m]["± deviation"]) for m in methods}
-    most = max(spread[m] for m in ("labels", "soft labels", "relations"))
+    assert "but their intervals are several points wide." in prose
     for method in ("hints", "attention"):
-        assert spread[method] > 2 * most
+        low, high = over(tables, method)
+        assert high - low > 6
+    methods = ("labels", "soft labels", "hints", "attention", "relations")
     assert "a teacher well above all students in the mean" in prose
     check_teacher(tables, (*methods, "hints"))
 
