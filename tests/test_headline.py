@@ -122,6 +122,8 @@ def test_points_of_a_sweep_and_other_methods_have_their_own_pages():
     swept = soft([0.8, 0.9], recipe=CNN, tuned_as=headline.CENTRAL)
     other = soft([0.8, 0.9], recipe="argmax-vit_from_resnet18-cifar10")
     assert len(rows_of(found + swept + other)) == 1
+    rehearsed = soft([0.8, 0.9], recipe=CNN, dataset="digits")
+    assert len(rows_of(found + rehearsed)) == 1
     # Larger runs tune the teacher's part at the rate that labels chose.
     tuned = {"tuned_as": headline.CENTRAL, "temperatures": [1.0, 2.0]}
     larger = soft([0.8, 0.9], recipe=CNN, **tuned)

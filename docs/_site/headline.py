@@ -56,7 +56,7 @@ def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
     """Students of soft labels beside the same students of labels alone.
 
     One arm a student, teacher and data set: the largest recorded. The points
-    of a sweep are left to their own tables.
+    of a sweep, and the rehearsal on digits, are left to the tables.
     """
     largest: dict[str, comparisons.Arm] = {}
     for arm in comparisons.arms(found):
@@ -64,7 +64,8 @@ def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
         soft = records.parts_of(arm.recipe)[0] == "soft"
         # A point of a sweep has no grid at all of its own.
         swept = config.get("tuned_as") and not config.get("temperatures")
-        if not soft or not arm.difference or swept:
+        rehearsed = config.get("dataset") == "digits"
+        if not soft or not arm.difference or swept or rehearsed:
             continue
         known = largest.get(arm.recipe)
         if not known or SIZES.index(arm.size) < SIZES.index(known.size):
