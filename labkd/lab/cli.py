@@ -322,7 +322,7 @@ def _run_words(words: list[str]) -> int:
         status = app(words or ["--help"], program, standalone_mode=False)
     except TyperException as error:
         voices.wait_for_the_first()
-        return _fail(error.format_message(), 2)
+        return _fail(error.format_message().replace("Value error, ", ""), 2)
     except TimeoutError as pause:
         voices.wait_for_the_first()
         print(f"labkd: time is up, {pause}; the same command goes on")

@@ -121,4 +121,5 @@ def _text(rows: list[dict]) -> str:
         key: lambda cell, width=width: cell.ljust(width)
         for key, width in widths.items()
     }
-    return table.to_string(index=False, justify="left", formatters=left)
+    text = table.to_string(index=False, justify="left", formatters=left)
+    return "\n".join(line.rstrip() for line in text.splitlines())
