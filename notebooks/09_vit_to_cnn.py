@@ -7,9 +7,10 @@
 # >
 # > **Answer.** On digits it could: a student that learned from a
 # > transformer's answers was far better than one that had labels of fifty
-# > images. It also erred on the transformer's images more than a student did
-# > that had another teacher. On CIFAR-10 our transformer was not clearly
-# > better than the student, so there nothing was tested.
+# > images. It shared more mistakes with the transformer than a CNN's student
+# > did; the other way round no difference was found. On CIFAR-10 our
+# > transformer was hardly better than students on labels, so what it can teach
+# > is not tested there.
 # >
 # > **Evidence.** Six paired seeds on digits, with three teachers of each kind,
 # > all better than the students on labels. Five paired seeds on 10,000 images
@@ -65,7 +66,7 @@ torch.set_num_threads(1)  # quicker for networks this small
 # That is a **linear probe**. Freezing takes two things. No parameter of the
 # features may get a gradient. And the features must stay in eval mode while
 # the probe is trained, or dropout would still drop and BatchNorm would still
-# move its buffers.
+# move its buffers. (`no_grad` only saves work and memory.)
 
 
 # %%
@@ -124,10 +125,10 @@ pd.DataFrame(
 # [chapter 6](06_from_cnn_to_vit.ipynb#loop-one-learn-from-the-labels).
 #
 # What makes it a good teacher? It brings what its features learned from other
-# images. It is cheap to train. And it keeps its doubts: with $D$ features it
-# can fit any labels of $D + 1$ images, but not of many more, so on tens of
-# thousands of images it cannot simply repeat the labels. What it cannot do
-# is tell apart two images that its frozen features make alike.
+# images. It is cheap to train. And it is seldom sure of everything: with $D$
+# features it can fit *any* labels of about $D + 1$ images, so of tens of
+# thousands it will hardly fit all. What it cannot do is tell apart two images
+# that its frozen features make alike.
 #
 # This course needs no download, and no record with ImageNet's weights has
 # been made. A well-known write-up trains such a probe, ViT-B/16 on CIFAR-10,
@@ -326,7 +327,9 @@ pd.DataFrame(rows).T
 # labels of fifty images do**. (As in chapter 8, most of that may be due to the
 # 600 images.) The ViT's students came out a little ahead of the CNN's, but so
 # did their teachers on the test images. With three teachers of each kind that
-# says nothing about transformers in general.
+# says nothing about transformers in general. (Two students share a teacher,
+# so six pairs are not quite independent, and true 95 % intervals would be a
+# little wider than these.)
 
 # %% fig_alt="A forest plot in points of test accuracy on the digits. The students of the ViT and of the CNN are far ahead of the students on labels; the ViT's students are a little ahead of the CNN's." tags=["hide-input"]
 gains = {
@@ -390,9 +393,9 @@ assert abs(kappa - inference.cohen_kappa(one == 1, two == 1, 2)) < 1e-6
 # other one, which it has never met. If a student takes over its teacher's
 # mistakes, it is more consistent with its teacher than the other student is.
 #
-# **With the ViT, its own student is more consistent than the CNN's.** With
-# the CNN no difference was found.
-# The second table has the means that this comes from: students on labels
+# **With the ViT, its own student is more consistent than the CNN's student
+# is.** With the CNN no difference was found. The tables have $100 \, \kappa$,
+# the second one the means behind the first: students on labels
 # share few mistakes with any teacher, taught students many. Most of these they
 # share with the teacher that they never met, too: the ViT's students are about
 # as consistent with the CNN as with the ViT itself. The hard images are hard
@@ -513,8 +516,8 @@ axes.set_title("CIFAR-10 (JPEG copy), five seeds")
 plt.show()
 
 # %% [markdown]
-# A better transformer for CIFAR-10 is not recorded yet. The recipe
-# `teacher-vit-cifar10` has a size `full` for one large GPU, and
+# A better transformer for CIFAR-10 is not recorded yet. On one large GPU
+# `python -m labkd run teacher-vit-cifar10 --size full` trains one, and
 # `soft-resnet18_from_vit-cifar10` its student.
 
 # %% [markdown]

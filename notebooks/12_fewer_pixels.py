@@ -7,9 +7,10 @@
 # >
 # > **Answer.** It cannot tell the student what the student cannot see: with
 # > infinitely many images, a right teacher and the labels lead to the same
-# > student. With few images soft labels are less noisy. On digits that helped
-# > at each of three sizes, by about as much. At the smallest, a teacher with
-# > the student's own view helped more.
+# > student. With few images soft labels are less noisy. On digits they helped
+# > at each of three sizes, by about as much, though not in every earlier try,
+# > and the teacher's own 600 labels are part of it. At the smallest size a
+# > teacher with the student's own view helped more.
 # >
 # > **Evidence.** A derivation, checked by simulation; ten paired seeds on
 # > digits with teachers better than every student; five on Fashion-MNIST,
@@ -107,8 +108,9 @@ plt.show()
 #
 # [Chapter 6](06_from_cnn_to_vit.ipynb#a-crop-changes-the-label) has the
 # answer: the mean. There it was over crops; here it is over all images $x$
-# that look like $s$, $\bar p(s) = E[\,p(x) \mid s\,]$. The same split of the
-# logarithm, averaged over everything, gives
+# that look like $s$, $\bar p(s) = E[\,p(x) \mid s\,]$. Write
+# $\log \frac pq = \log \frac p{\bar p} + \log \frac{\bar p}q$ and average
+# over $p$ and all images:
 #
 # $$
 # E \operatorname{KL}(p \,\|\, q)
@@ -125,8 +127,8 @@ plt.show()
 # image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
 # \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is right, $p = \pi$, this
 # is $\bar p(s)$ again. **A right teacher and the labels have the same best
-# student.** (At $T > 1$ the targets are softened, at the price that
-# [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself) names.)
+# student.** (At $T > 1$ the targets are softened, and a student may be [too
+# sure of itself](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself).)
 
 
 # %%
@@ -214,9 +216,9 @@ pd.DataFrame(rows).T.rename_axis(columns="squared error, n = 20")
 #
 # **The step.** Teacher and student are shown the same image. Shrinking is the
 # student's own first layer, so it cannot be put before the teacher by
-# mistake. The thesis' code does just that, and nothing warns: a CNN that ends
-# with a pooling takes any size. The table below shows what the whole-image
-# teacher is worth when it is asked about shrunken images.
+# mistake. The thesis' code shrinks before its teacher, and nothing warns: a
+# CNN that ends with a pooling takes any size. The table below shows what the
+# whole-image teacher is worth when it is asked about shrunken images.
 
 
 # %%
@@ -435,8 +437,8 @@ pd.DataFrame(rows).T.rename_axis(columns="digits, ± 95 % interval")
 # with the same view and by design no stronger. For the first of two peers no
 # difference from labels was found.
 #
-# What is certain is the price: at 14 pixels a student on labels is right less
-# often than at 28.
+# The price was found: at 14 pixels a student on labels is right less often
+# than at 28.
 
 # %% tags=["setup"]
 every = records.read_all()
@@ -536,7 +538,7 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="clothes, ± 95 % interval")
 #
 # Only a shift by a multiple of $f$ survives; others cut the blocks elsewhere.
 # So crop first, for more different small images, and ask the teacher about
-# the crop that was shrunken. `labkd` does.
+# that crop before it is shrunk. `labkd` does.
 #
 # </details>
 #
