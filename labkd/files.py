@@ -152,7 +152,8 @@ def one_line(error: Exception) -> str:
 
 
 def _to_disk(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
+    # Windows sends only what is open for writing; a folder never is.
+    opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(opened)
     finally:

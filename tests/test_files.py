@@ -1,5 +1,6 @@
 """Files: the old one or the new one, on a full disk and after a kill."""
 
+import errno
 import os
 import subprocess
 
@@ -128,6 +129,23 @@ def test_all_is_on_the_disk_before_the_file_has_its_place(
     with whole(path) as part:
         part.write_bytes(b"new")
     assert seen == [(str(part), False), (str(tmp_path), True)]
+
+
+def test_a_file_is_open_for_writing_when_it_goes_to_the_disk(
+    tmp_path, monkeypatch
+):
+    r"""As on Windows, where a descriptor for reading is refused."""
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(opened):
+        if fcntl.fcntl(opened, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    path = tmp_path / "file"
+    with whole(path) as part:
+        part.write_bytes(b"new")
+    assert path.read_bytes() == b"new"
 
 
 @pytest.mark.parametrize(
