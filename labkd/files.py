@@ -66,9 +66,17 @@ def unwritable(path: Path, error: Exception) -> OSError:
 
 def check_folder(folder: Path) -> None:
     r"""Makes a folder; raises `OSError` when nothing can be written there."""
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(_refusal(folder, error.strerror)) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"nothing can be written into {folder}")
+        raise PermissionError(_refusal(folder, "not permitted"))
+
+
+def _refusal(folder: Path, reason: str) -> str:
+    advice = "--folder and --results name other places"
+    return f"nothing can be written into {folder} ({reason}); {advice}"
 
 
 def remove(path: Path) -> None:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from labkd import files
-from labkd.files import reading, whole
+from labkd.files import check_folder, reading, whole
 
 # What a checkpoint of a run holds, besides what it is of.
 CONTENT = {"epochs": list, "seconds": float, "state": dict}
@@ -32,9 +32,10 @@ def claimed(path: Path) -> Iterator[None]:
 
     * `path`: the file that shows it; a killed command lets go of it
 
-    Raises `BlockingIOError` when another command has it.
+    Raises `BlockingIOError` when another command has it, `OSError` when it
+    cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_folder(path.parent)
     lock = FileLock(path)
     try:
         lock.acquire(blocking=False)
