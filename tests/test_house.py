@@ -1,6 +1,7 @@
 """The house: the core knows nothing of the laboratory, and needs little."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,3 +118,22 @@ except AttributeError:
 sys.exit(1)
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_names_of_files_are_legal_on_windows():
+    root = Path(__file__).parents[1]
+    command = ["git", "-C", root, "ls-files", "-z"]
+    listed = subprocess.run(command, capture_output=True, text=True)
+    if listed.returncode:
+        pytest.skip("this is no checkout of git")
+    names = listed.stdout.split("\0")[:-1]
+    folders = {str(f) for name in names for f in Path(name).parents}
+    # There two names that differ in case are one.
+    every = {*names, *folders}
+    assert len({name.lower() for name in every}) == len(every)
+    # A checkout's own folder comes before it, and 260 characters are all.
+    assert max(map(len, names)) <= 150
+    devices = r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?"
+    for part in {part for name in names for part in name.split("/")}:
+        assert not re.search(r'[<>:"|?*\\\x00-\x1f]|[ .]$', part), part
+        assert not re.fullmatch(devices, part, re.IGNORECASE), part
