@@ -52,9 +52,11 @@ def copy_of_the_package(folder):
 
 def wheel_of(source):
     r"""The package as pip makes it, without a network."""
-    options = ["--no-deps", "--no-build-isolation", "--no-index"]
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "-v"]
     command = [sys.executable, "-m", "pip", "wheel", *options, "."]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    told = subprocess.run(command, cwd=source, check=True, capture_output=True)
+    # Newer ones of pip show this to whoever installs: hundreds of lines.
+    assert b"would be ignored" not in told.stdout + told.stderr
     (wheel,) = source.glob("labkd-*.whl")
     return wheel
 
