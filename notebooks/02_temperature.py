@@ -15,7 +15,7 @@
 # > student that learned from labels.
 # >
 # > Before: [chapter 1](01_hard_and_soft_labels.ipynb). To read: ten minutes.
-# > To run: half a minute.
+# > To run: under a minute.
 #
 # In chapter 1 we divided all logits by 4 before the softmax. Without this
 # step most of its teacher's labels are almost hard labels. The number by which

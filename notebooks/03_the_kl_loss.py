@@ -16,7 +16,7 @@
 # > digits, with a teacher better than every student.
 # >
 # > Before: chapters [1](01_hard_and_soft_labels.ipynb) and
-# > [2](02_temperature.ipynb). To read: twelve minutes. To run: half a minute.
+# > [2](02_temperature.ipynb). To read: twelve minutes. To run: under a minute.
 #
 # The loss of distillation is a few lines, and public code gets them wrong in
 # many ways. None of these raises an error: the student trains, the curve

@@ -14,7 +14,7 @@
 # > recorded ResNet-18 on CIFAR-10 (JPEG copy).
 # >
 # > Before: a training loop in PyTorch (chapter 1). To read: twelve minutes.
-# > To run: half a minute.
+# > To run: under a minute.
 #
 # What a student learns by distillation, it learns from the answers of one
 # network. If those are poor, no loss repairs them. In this course the teacher

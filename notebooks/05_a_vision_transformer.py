@@ -15,7 +15,7 @@
 # > kind.
 # >
 # > Before: a training loop in PyTorch (chapter 1). To read: twelve minutes.
-# > To run: half a minute.
+# > To run: under a minute.
 #
 # A convolutional network (CNN) like the teacher of
 # [chapter 4](04_the_teacher.ipynb) is *built* to expect two things.
