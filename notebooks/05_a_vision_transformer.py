@@ -21,8 +21,8 @@
 # [chapter 4](04_the_teacher.ipynb) is *built* to expect two things.
 # Neighbouring pixels belong together: each of its filters sees a window of 3
 # by 3 pixels. And a wheel is a wheel wherever it stands: the same filters are
-# used at every place. The student of this course is told some of the second,
-# but not which parts of an image are neighbours.
+# used at every place. A ViT treats all parts of an image alike, too, but is
+# not told which of them are neighbours.
 
 # %% tags=["setup"]
 from importlib.util import find_spec
@@ -190,12 +190,12 @@ assert_close(wheel, F.scaled_dot_product_attention(query, key, value))
 # %% [markdown]
 # ### Why divide by the root of d?
 #
-# Suppose that the numbers in queries and keys are independent, with mean 0
-# and variance 1. A score is then a sum of $d$ products, each of variance 1,
-# so its variance is $d$. Large scores make the softmax nearly one-hot: each
-# token listens to a single other one, and the softmax is so flat there that
-# gradients hardly change it. Divided by $\sqrt d$, scores have variance 1
-# for every $d$. (The root is a temperature, as in
+# Suppose that the numbers in queries and keys are independent, with mean 0 and
+# variance 1. A score is then a sum of $d$ products, each of variance 1, so its
+# variance is $d$. Large scores make the softmax nearly one-hot: each token
+# listens to a single one, and the gradient is nearly zero. Divided by
+# $\sqrt d$, scores have variance 1 for every $d$. (The root is a temperature,
+# as in
 # [chapter 2](02_temperature.ipynb).)
 #
 # The table shows the largest of 16 weights for random queries and keys, on
@@ -248,11 +248,12 @@ class MultiHeadAttention(nn.Module):
 # %% [markdown]
 # ## The block
 #
-# A block has two branches (equations 2 and 3). In the first, tokens exchange
-# information by attention (MSA, for multi-head self-attention). In the
-# second, a perceptron with one hidden layer (MLP) works on each token by
-# itself. What a branch computes is *added* to what came in, as in the
-# [residual block](04_the_teacher.ipynb#the-residual-block) of chapter 4:
+# A block has two branches (Dosovitskiy's equations 2 and 3). In the first,
+# tokens exchange information by attention (MSA, for multi-head
+# self-attention). In the second, a perceptron with one hidden layer (MLP)
+# works on each token by itself. What a branch computes is *added* to what came
+# in, as in the [residual block](04_the_teacher.ipynb#the-residual-block) of
+# chapter 4:
 #
 # $$
 # \begin{aligned}
@@ -563,8 +564,9 @@ pd.DataFrame(columns)
 # What a network is built to expect is called its **inductive bias**
 # (Dosovitskiy et al., [2021](../docs/references.md#dosovitskiy2021), section
 # 3.1). What a CNN has from the first step, a ViT must find in its images, and
-# few images may not show it. Trained on ImageNet alone, large ViTs stayed
-# behind ResNets; with 300 million images they overtook them (section 4.3).
+# few images may not show it. (Above, shifts did.) Trained on ImageNet alone,
+# large ViTs stayed behind ResNets; with 300 million images they overtook them
+# (section 4.3).
 #
 # Touvron et al. ([2021](../docs/references.md#touvron2021)) took another way:
 # ImageNet only, strong augmentation and a teacher. A CNN taught their ViT
@@ -651,8 +653,8 @@ with torch.no_grad():
 #
 # Nothing changes for the ViT: start it with the rows of $E_{pos}$ in the new
 # order, and it goes through the same steps to the same answers. With rows
-# drawn at random, both tasks are one. The CNN loses: in the file of solutions
-# the interval of its loss excludes zero.
+# drawn at random, both tasks are one. The CNN loses accuracy: in the file of
+# solutions the interval excludes zero.
 #
 # </details>
 

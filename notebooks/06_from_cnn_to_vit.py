@@ -247,9 +247,8 @@ def accuracy(model, batches, device):
 #   + w \, T^2 \operatorname{KL}\bigl(p^{(T)} \,\|\, q^{(T)}\bigr) .
 # $$
 #
-# $T = 2$ and $w = 0.9$ are a start; the records below have others. The cell
-# compares the loss with labkd's
-# [own](../labkd/soft_targets.py#distillation_loss).
+# $T = 2$ and $w = 0.9$ are a start; the records have $T = 3$. The cell
+# compares it with labkd's [own](../labkd/soft_targets.py#distillation_loss).
 
 
 # %%
@@ -277,8 +276,8 @@ torch.testing.assert_close(distillation_loss(z, v, y), expected)
 # to the crop.
 #
 # Suppose the teacher is asked about another crop than the student is shown.
-# Then the student gets both answers for the same pixels. For $K$ answers
-# $p_k$ with mean $\bar p$, write
+# Over the epochs the student then gets both answers for one crop. For $K$
+# answers $p_k$ with mean $\bar p$, write
 # $\log \frac{p_k}{q} = \log \frac{p_k}{\bar p} + \log \frac{\bar p}{q}$ and
 # average:
 #

@@ -91,8 +91,9 @@ assert_close(loss, torch.tensor(0.9486), atol=1e-4, rtol=0)
 # %% [markdown]
 # ### It teaches only by disagreement
 #
-# Cross-entropy is linear in its label. So half of each is one cross-entropy
-# with the mean of both labels, $\bar y = (y + y_t) / 2$, and the gradient is
+# Cross-entropy is linear in a one-hot label. So half of each is one
+# cross-entropy with the mean of both, $\bar y = (y + y_t) / 2$, and the
+# gradient is
 #
 # $$
 # \frac{\partial \mathcal L}{\partial z_i} = q_i - \bar y_i .
@@ -294,10 +295,11 @@ pd.DataFrame(
 # - **control**: two tokens and two heads as well, but both learn the labels.
 #   What it gains is due to the second token and not to the teacher.
 #
-# All see the same 10,000 images for twenty epochs, five seeds each. Each has
-# the best of three learning rates, chosen on validation images; $T$ and all
-# weights were chosen beforehand. (Runs on all training images are still being
-# recorded. Until then these are of size `laptop`.)
+# All see the same 10,000 images for twenty epochs, five seeds each; the
+# teacher has learned from 35,000 more, so part of a gain may be their labels.
+# Each has the best of three learning rates, chosen on validation images; $T$
+# and all weights were chosen beforehand. (Runs on all training images are
+# still being recorded. Until then these are of size `laptop`.)
 
 # %% tags=["hide-input"]
 arms = {

@@ -86,8 +86,8 @@ assert sum(p.numel() for p in small_cnn.parameters()) == 437_034
 # The second pair is **ResNet-50 and ResNet-18**
 # ([chapter 4](04_the_teacher.ipynb#the-residual-block)). A ResNet-50 has
 # three convolutions in a block instead of two, and more blocks. In our runs
-# both are an eighth as wide as usual. The pair is then only about two to one
-# in parameters; labml's is more than thirty to one.
+# both are an eighth as wide as usual. The pair is only about two to one in
+# parameters; labml's is more than thirty to one.
 
 # %% tags=["hide-input"]
 networks = {"large CNN": large_cnn, "small CNN": small_cnn}
@@ -412,8 +412,8 @@ pd.DataFrame(
 # every 3 out of the transfer set. The student, taught by soft labels, made
 # 206 errors on MNIST's test images, 133 of them on its 1,010 threes: it knew
 # most of what it had never been shown. How? An 8 is a little like a 3, and
-# the teacher says so. The bars have what ours gives to *three* at $T = 8$, on
-# images of other digits.
+# the teacher says so. The bars show the probability of a *three* that our
+# teacher gives to images of other digits, at $T = 8$.
 
 # %% fig_alt="Bars for the nine digits but 3: the mean probability of class 3 that the teacher gives to each at temperature 8. They differ clearly from digit to digit." tags=["hide-input"]
 answers = F.softmax(logits / 8, dim=1)[:, 3]
@@ -561,8 +561,8 @@ pd.DataFrame(rows).T.fillna("")
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Almost exactly the labels: about images that it learned from a network is
-# nearly always right. About others it is wrong more often, and there it is
+# Almost exactly the labels: a network is nearly always right about the images
+# that it learned from. About others it is wrong more often, and there it is
 # less sure. So *decision, 600* would be *labels, 600* under another name, and
 # the doubts, which are worth something, would be smaller.
 #

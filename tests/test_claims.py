@@ -733,9 +733,13 @@ def test_chapter_7_names_the_runs_that_it_shows():
     # When they land: size "overnight" in the chapter's cells, its sentences
     # on images, seeds and settings after the new records, and run again.
     assert (waiting in prose) != landed
-    assert "All see the same 10,000 images for twenty epochs, five seeds" in (
-        prose
-    )
+    assert (
+        "All see the same 10,000 images for twenty epochs, five seeds each; "
+        "the teacher has learned from 35,000 more"
+    ) in prose
+    taught = records.read("token-vit_from_resnet18-cifar10", "laptop", 0)
+    its_teacher = records.read(taught["teacher"]["recipe"], "laptop", 0)
+    assert its_teacher["config"].get("training_images", 0) == 0
     for name in ARMS_OF_CHAPTER_7:
         shown = verdicts.runs_of(SHIPPED, name, "laptop")
         assert [run["seed"] for run in shown] == list(range(5))
