@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 from dataclasses import asdict
+from itertools import product
 
 import pytest
 import torch
@@ -185,15 +186,26 @@ def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
     grid = json.loads(path.read_text("utf-8"))
     assert path == store.grid_path(grid["recipe"], grid["size"])
     trials = grid["trials"]
-    rates = [trial["config"]["learning_rate"] for trial in trials]
-    assert tuple(rates) == find(grid["recipe"], grid["size"]).learning_rates
+    recipe = find(grid["recipe"], grid["size"])
+    # What it has no grid for, another recipe's grid has chosen.
+    chosen = store.tuned(grid["recipe"], grid["size"])
+    tried = {
+        "learning_rate": recipe.learning_rates or (chosen.learning_rate,),
+        "temperature": recipe.temperatures or (recipe.temperature,),
+        "teacher_weight": recipe.loss_weights or (recipe.teacher_weight,),
+    }
+    settings = [
+        tuple(trial["config"][key] for key in tried) for trial in trials
+    ]
+    assert settings == list(product(*tried.values()))
     assert not any("test" in trial for trial in trials)
     finals = [t["epochs"][-1]["validation"]["accuracy"] for t in trials]
-    assert grid["learning_rate"] == rates[finals.index(max(finals))]
+    best = dict(zip(tried, settings[finals.index(max(finals))], strict=True))
+    assert all(grid.get(key, best[key]) == best[key] for key in best)
     today = asdict(find(grid["recipe"], grid["size"]))
     for each in trials:
         # A trial may be older than the plan, but not of another recipe.
-        plan = {key: today[key] for key in (*PLAN, "learning_rate")}
+        plan = {key: today[key] for key in (*PLAN, *tried)}
         same = each["config"] | plan | {"learning_rate": grid["learning_rate"]}
         # It may have a part of the budget, as its recipe says.
         assert same["epochs"] == (today["trial_epochs"] or today["epochs"])
