@@ -46,6 +46,15 @@ def read(path: Path) -> dict[str, Tensor]:
     return read_with_metadata(path)[0]
 
 
+def metadata_of(path: Path) -> dict[str, str]:
+    r"""What the tensors of a file are of: the tensors stay on the disk."""
+    with (
+        reading(path, "delete it to make it anew"),
+        safe_open(path, "pt") as stored,
+    ):
+        return stored.metadata() or {}
+
+
 def read_with_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     r"""The tensors of a safetensors file, and what they are of."""
     # The library's own errors leave out which file it was.

@@ -288,7 +288,7 @@ def save_table(
 
 def precision_of(path: Path) -> str:
     r"""In which precision the teacher of a stored table answered."""
-    return tensors.read_with_metadata(path)[1].get("precision", "float32")
+    return tensors.metadata_of(path).get("precision", "float32")
 
 
 def load_table(

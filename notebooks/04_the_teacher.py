@@ -234,7 +234,7 @@ pd.DataFrame(columns)
 # We look at thirty linear layers, each followed by ReLU, and ask how much of
 # the gradient at their end arrives at their beginning: its length there,
 # divided by its length at the end. Near 0 it has vanished, far above 1 it has
-# exploded.
+# grown.
 
 
 # %%
@@ -304,7 +304,8 @@ pd.DataFrame(rows).T
 # Only PyTorch's own initial weights let the gradient of the plain stack
 # vanish. He's do not, without any shortcut. Shortcuts alone even make it
 # explode, for every layer adds to the sum; BatchNorm keeps that in bounds. So
-# vanishing gradients are a matter of initial weights.
+# vanishing gradients are a matter of initial weights. (In the plain stack
+# BatchNorm makes the gradient grow. Whether that does harm is not tested.)
 #
 # Then what are shortcuts for? The loop that trains our networks will tell.
 

@@ -202,7 +202,7 @@ def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
     finals = [t["epochs"][-1]["validation"]["accuracy"] for t in trials]
     best = dict(zip(tried, settings[finals.index(max(finals))], strict=True))
     assert all(grid.get(key, best[key]) == best[key] for key in best)
-    today = asdict(find(grid["recipe"], grid["size"]))
+    today = asdict(recipe)
     for each in trials:
         # A trial may be older than the plan, but not of another recipe.
         plan = {key: today[key] for key in (*PLAN, *tried)}

@@ -18,12 +18,13 @@ arm keeps the learning rate that its grid chose where the axes meet.
 
 from dataclasses import dataclass
 
+from labkd import records
 from labkd.lab.recipes import Recipe
 
 SCRATCH = "scratch-vit-cifar10"
 SOFT = "soft-vit_from_resnet18-cifar10"
 # What 0, for all, stands for.
-TRAINING_IMAGES = 45_000
+TRAINING_IMAGES = records.TRAINING_IMAGES["cifar10"]
 # By size: the students along an axis, in its order; `vit` is where they meet.
 # On a laptop those of few images train half as long as chapter 6's, and it has
 # all points in two hours.
