@@ -116,6 +116,7 @@ def read(size: str, results: Path = RESULTS) -> dict:
     path = path_of(size, results)
     if not path.is_file():
         raise FileNotFoundError(
-            f"no costs {path}; python -m labkd.lab.cost_record makes them"
+            f"no costs {path}; "
+            f"python -m labkd.lab.cost_record --size {size} makes them"
         )
     return json.loads(path.read_text("utf-8"))

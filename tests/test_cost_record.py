@@ -39,21 +39,21 @@ def test_a_run_leaves_one_whole_file_among_the_records(
 ):
     monkeypatch.setattr(cost_record, "BATCHES", (1, 3))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    status, out, err = run(
-        capsys, "--seconds", "0", "--results", str(tmp_path)
-    )
+    words = ["--size", "overnight", "--seconds", "0"]
+    status, out, err = run(capsys, *words, "--results", str(tmp_path))
     assert (status, err) == (0, "")
-    path = costs.path_of("laptop", tmp_path)
+    path = costs.path_of("overnight", tmp_path)
     assert out == f"{path}\n" and list(path.parent.iterdir()) == [path]
     # It is not a run, and no grid of runs.
     assert records.read_all(tmp_path) == []
     assert list(tmp_path.glob("*/*-grid.json")) == []
-    record = costs.read("laptop", tmp_path)
+    record = costs.read("overnight", tmp_path)
     for key in ("device", "precision", "versions", "commit", "date"):
         assert record[key]
     assert record["threads"] == 1
     # The command makes the same file in its usual place.
-    assert record["command"] == "python -m labkd.lab.cost_record --seconds 0"
+    command = ["python", "-m", "labkd.lab.cost_record", *words]
+    assert record["command"].split() == command
     teacher, student = (record["models"][name] for name in cost_record.MODELS)
     for model in (teacher, student):
         assert set(model["batches"]) == {"1", "3"}
@@ -79,8 +79,9 @@ def test_shipped_costs_are_those_of_todays_models(path):
         assert set(kept["batches"]) == {"1", "128"}
 
 
-def test_there_are_shipped_costs_of_the_laptop():
-    assert costs.path_of("laptop") in SHIPPED
+def test_there_are_shipped_costs_of_both_sizes_that_are_recorded():
+    shipped = {path.stem for path in SHIPPED}
+    assert {"laptop", "overnight"} <= shipped
 
 
 def test_every_student_of_cifar10_costs_as_much():
@@ -95,7 +96,7 @@ def test_every_student_of_cifar10_costs_as_much():
 def test_missing_costs_name_their_command(tmp_path):
     with pytest.raises(
         FileNotFoundError,
-        match="full.json; python -m labkd.lab.cost_record makes",
+        match="full.json; python -m labkd.lab.cost_record --size full makes",
     ):
         costs.read("full", tmp_path)
 

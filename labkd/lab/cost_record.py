@@ -2,7 +2,7 @@ r"""
 # What teacher and student cost
 
 `python -m labkd.lab.cost_record` takes the teacher and the student of the
-course's recipes at the size that suits the device, and measures:
+course's recipes, and measures:
 
 - **to keep**: parameters, and bytes in single and in half precision;
 - **to compute**: multiply-adds an image, which no machine changes;
@@ -36,7 +36,7 @@ from labkd.costs import (
 from labkd.data import CIFAR10_CLASSES, ImageSet
 from labkd.lab.building import build
 from labkd.lab.outcomes import circumstances
-from labkd.lab.recipes import find
+from labkd.lab.recipes import SIZES, find
 from labkd.lab.store import write_whole
 from labkd.pixels import native_bfloat16
 from labkd.records import RESULTS
@@ -126,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument(
+        "--size", choices=SIZES, default="laptop", help="of the recipes"
+    )
+    parser.add_argument(
         "--seconds", type=float, default=60.0, help="for each batch"
     )
     parser.add_argument(
@@ -142,15 +145,15 @@ def _record(options: argparse.Namespace) -> Path:
     # One thread of a CPU: how well a model uses several is another question.
     torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    size = "full" if device.type == "cuda" else "laptop"
-    seconds = options.seconds
+    size, seconds = options.size, options.seconds
     record = {
         "size": size,
         "seconds": seconds,
         "threads": 1,
         "models": measure(size, seconds, device),
         **circumstances(device, native_bfloat16(device)),
-        "command": f"python -m labkd.lab.cost_record --seconds {seconds:g}",
+        "command": "python -m labkd.lab.cost_record "
+        f"--size {size} --seconds {seconds:g}",
     }
     return write_whole(record, path_of(size, options.results))
 
