@@ -31,7 +31,7 @@ test: $(INSTALLED) $(NODE) ## sets up, checks the style, runs every test
 	$(RUN) -m ruff check . && $(RUN) -m ruff format --check .
 	$(RUN) -m pytest tests/test_site.py -m alone
 	$(RUN) -m pytest -n 3 --dist loadfile --no-loadscope-reorder \
-	  -m "not alone"
+	  --durations 40 --durations-min 10 -m "not alone"
 
 # Its own number of minutes, unless the command line has another.
 soak: MINUTES = 10

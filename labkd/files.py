@@ -64,21 +64,6 @@ def unwritable(path: Path, error: Exception) -> OSError:
     return OSError(f"{path} cannot be written: {reason}{advice}")
 
 
-def check_folder(folder: Path) -> None:
-    r"""Makes a folder; raises `OSError` when nothing can be written there."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(_refusal(folder, error.strerror)) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(_refusal(folder, "not permitted"))
-
-
-def _refusal(folder: Path, reason: str) -> str:
-    advice = "--folder and --results name other places"
-    return f"nothing can be written into {folder} ({reason}); {advice}"
-
-
 def remove(path: Path) -> None:
     r"""Removes a file, if it is there, and what was to become it."""
     # Where nothing can be written, nothing can be removed that is not there.

@@ -52,7 +52,7 @@ class PairedDifference:
     @property
     def short(self) -> str:
         r"""`+1.2 ± 0.5`, for a table whose heading says what `±` is."""
-        return f"{self.mean:+.1f} ± {self.half_width:.1f}"
+        return f"{self.mean:+z.1f} ± {self.half_width:.1f}"
 
     def labelled(self, unit: str = "") -> str:
         r"""`+1.2 ± 0.5 points (95 % interval)`."""

@@ -10,7 +10,6 @@ from worlds import contents, files_of_at_most
 
 from labkd import tensors
 from labkd.files import (
-    check_folder,
     one_line,
     read_json,
     read_made,
@@ -89,7 +88,7 @@ def test_a_folder_that_is_a_file_is_named(writer, tmp_path):
 def test_a_folder_for_runs_that_cannot_be_is_told_with_a_way_out(full_disk):
     (full_disk / "file").write_bytes(b"old")
     with pytest.raises(OSError, match="file/runs .Not a dir.*--results name"):
-        check_folder(full_disk / "file" / "runs")
+        checkpoints.check_folder(full_disk / "file" / "runs")
     subprocess.run(["mount", "-o", "remount,ro", full_disk], check=True)
     with (
         pytest.raises(OSError, match="into .*Read-only file.*; --folder and"),
@@ -97,7 +96,7 @@ def test_a_folder_for_runs_that_cannot_be_is_told_with_a_way_out(full_disk):
     ):
         pass
     with pytest.raises(PermissionError, match="disk .not permitted.; --fold"):
-        check_folder(full_disk)
+        checkpoints.check_folder(full_disk)
 
 
 def test_a_folder_that_is_read_only_is_named(full_disk):

@@ -42,6 +42,8 @@ def test_the_interval_decides_what_was_found():
     found = paired_difference(OURS, THEIRS)
     assert found.half_width == pytest.approx(1.697, abs=5e-4)
     assert found.found and found.short == "+1.9 ± 1.7"
+    # There is no minus nought.
+    assert paired_difference([0.0, -0.02], [0.0, 0.0]).short == "+0.0 ± 0.1"
     noise = paired_difference([1.0, -1.0, 0.5], [0.0, 0.0, 0.0])
     assert not noise.found and noise.low < 0 < noise.high
     for text in (str(found), str(noise), found.labelled("points")):

@@ -9,6 +9,7 @@ The one before is kept too, in case a disk returns other bytes than it got.
 """
 
 import io
+import os
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,10 +20,25 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from labkd import files
-from labkd.files import check_folder, reading, whole
+from labkd.files import reading, whole
 
 # What a checkpoint of a run holds, besides what it is of.
 CONTENT = {"epochs": list, "seconds": float, "state": dict}
+
+
+def check_folder(folder: Path) -> None:
+    r"""Makes a folder; raises `OSError` when nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(_refusal(folder, error.strerror)) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(_refusal(folder, "not permitted"))
+
+
+def _refusal(folder: Path, reason: str) -> str:
+    advice = "--folder and --results name other places"
+    return f"nothing can be written into {folder} ({reason}); {advice}"
 
 
 @contextmanager

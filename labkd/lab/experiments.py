@@ -24,7 +24,6 @@ from labkd.controls import (
     smoothed_logits,
 )
 from labkd.data import ImageSet
-from labkd.files import check_folder
 from labkd.lab import (
     checkpoints,
     engine,
@@ -33,7 +32,7 @@ from labkd.lab import (
     validate_teacher,
 )
 from labkd.lab.building import bank_of, build, some_of, split_of
-from labkd.lab.checkpoints import claimed
+from labkd.lab.checkpoints import check_folder, claimed
 from labkd.lab.launching import Run, tell, train
 from labkd.lab.own_teacher import brings_teacher
 from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
