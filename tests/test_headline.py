@@ -80,6 +80,30 @@ def test_a_network_that_was_not_counted_is_as_large_as_one_of_its_shape():
     assert "ViT  (1.2 M)" in row and "ResNet-18  (5.6 M)" in row
 
 
+def test_a_narrow_resnet_is_said_to_be_narrow():
+    narrow = {"architecture": "resnet18", "width": 16}
+    found = scratch([0.5, 0.6]) + soft([0.7, 0.75], **narrow) + teacher()
+    for run in found:
+        run["parameters"] = 1_234_000
+    found[-1]["config"] |= {"architecture": "resnet18", "width": 64}
+    (row,) = rows_of(found)
+    assert "(a quarter as wide, 1.2 M)" in row
+    assert "ResNet-18  (1.2 M)" in row  # the usual width
+    found[-1]["config"]["width"] = 24
+    assert "(width 24, 1.2 M)" in rows_of(found)[0]
+    # A transformer's width is another thing.
+    found[-1]["config"]["architecture"] = "vit"
+    assert rows_of(found)[0].count(" wide") == 1
+
+
+def test_every_narrow_resnet_that_could_be_shown_has_words():
+    for sizes in RECIPES.values():
+        for recipe in sizes.values():
+            if "resnet" in recipe.architecture:
+                ratio = headline.USUAL_WIDTH / recipe.width
+                assert ratio == 1 or ratio in headline.NARROWER
+
+
 def test_losses_are_shown_too_below_the_gains():
     found = scratch([0.5, 0.51]) + teacher() + soft([0.6, 0.62])
     found += soft([0.4, 0.41], recipe=CNN)
@@ -115,6 +139,10 @@ def test_the_largest_recorded_size_is_shown_alone():
     assert "alone 81.0 %" in row and "55.0" not in row
     (row,) = rows_of(small + scratch([0.8, 0.82], "full"))
     assert "alone 55.0 %" in row
+    # Two pairs do not take the place of three.
+    more = scratch([0.5, 0.6, 0.7]) + soft([0.7, 0.75, 0.8]) + teacher()
+    (row,) = rows_of(sorted(more + large, key=lambda r: r["recipe"]))
+    assert "alone 60.0 %" in row
 
 
 def test_points_of_a_sweep_and_other_methods_have_their_own_pages():

@@ -103,6 +103,40 @@ def test_the_first_photograph_is_right_and_the_least_sure():
     assert soft_labels.least_sure(logits, [0, 0, 1, 1]) == 3
 
 
+def test_it_is_told_what_the_students_make_of_the_first_photograph():
+    text = re.sub(r"<[^>]+>", "", html.unescape(soft_labels.block()))
+    block = soft_labels.block()
+    first = int(re.search(r'value="(\d+)"[^>]* checked', block)[1])
+    label = PHOTOGRAPHS[first]["label"]
+    place = CIFAR10_CLASSES.index(label)
+    teacher, *students = softened(first, 1)
+    # The teacher alone decides which it is.
+    sure = {
+        image: softened(image, 1)[0][CIFAR10_CLASSES.index(told["label"])]
+        for image, told in enumerate(PHOTOGRAPHS)
+        if CIFAR10_CLASSES[softened(image, 1)[0].argmax()] == told["label"]
+    }
+    assert first == min(sure, key=sure.get)
+    second = CIFAR10_CLASSES[teacher.argsort()[-2]]
+    assert f"After {label} the teacher gives most to {second}" in text
+    right = [(student.argmax() == place).item() for student in students]
+    assert soft_labels.outcome(*right) in text
+    assert "One photograph proves nothing" in text
+
+
+@pytest.mark.parametrize(
+    "right, told",
+    [
+        ((True, True), "Both students are right."),
+        ((False, False), "Both students are wrong."),
+        ((True, False), "The student taught by labels is right,"),
+        ((False, True), "The student taught by the teacher is right,"),
+    ],
+)
+def test_who_is_right_is_said_whoever_it_is(right, told):
+    assert soft_labels.outcome(*right).startswith(told)
+
+
 # ---- soft labels in a browser ----------------------------------------------
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import words
 from forest import Group, Row, forest
-from headline import SIZES, over_the_run, paired, until_level
+from headline import SIZES, over_the_run, paired, rank, until_level
 from plots import Interval
 from records_table import teacher_percent
 from scipy.special import fdtri
@@ -238,13 +238,21 @@ def table(found: list[dict]) -> str:
 
 
 def outcome(claim: Claim, found: list[dict]) -> Outcome:
-    """What our records say of a claim, at the largest size that has both."""
+    """What our records say of a claim, at the size that `rank` prefers."""
     arms = comparisons.arms_by_name(found)
-    for size in SIZES:
-        pair = [arms.get((n, size)) for n in (claim.ours, claim.theirs)]
-        if all(arm and len(arm.records) > 1 for arm in pair):
-            return _judge(claim, found, *pair)
-    return Outcome(claim)
+    pairs = [
+        [arms.get((name, size)) for name in (claim.ours, claim.theirs)]
+        for size in SIZES
+    ]
+    recorded = [
+        pair
+        for pair in pairs
+        if all(arm and len(arm.records) > 1 for arm in pair)
+    ]
+    if not recorded:
+        return Outcome(claim)
+    best = max(recorded, key=lambda pair: min(map(rank, pair)))
+    return _judge(claim, found, *best)
 
 
 def _judge(claim: Claim, found: list[dict], ours, theirs) -> Outcome:

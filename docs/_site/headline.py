@@ -19,21 +19,27 @@ from labkd.inference import (
 
 MARKER = "<!-- headline -->"
 CENTRAL = "soft-vit_from_resnet18-cifar10"
-# The largest that has been recorded stands on the page.
+# The largest that has been recorded stands on the page, once it has three
+# pairs: the interval of two is 12.7 standard errors long to each side.
 SIZES = ("full", "overnight", "laptop")
+FEWEST_PAIRS = 3
 # Networks by their names in recipes; how large they are stands beside them.
+# The students that see less than their teacher are those of 28 x 28 pixels.
 NETWORKS = {
     "vit": "ViT",
     "resnet18": "ResNet-18",
     "resnet18_10k": "ResNet-18 trained on the same images",
-    "resnet18_half": "ResNet-18",
+    "resnet18_half": "ResNet-18 that sees 14 x 14 pixels",
     "resnet18_narrow": "ResNet-18",
-    "resnet18_quarter": "ResNet-18",
+    "resnet18_quarter": "ResNet-18 that sees 7 x 7 pixels",
     "resnet50": "ResNet-50",
     "resnet50_long": "ResNet-50, trained for longer",
     "small_cnn": "small CNN",
     "large_cnn": "large CNN",
 }
+# A ResNet's channels after its stem, as published, and how ours are fewer.
+USUAL_WIDTH = 64
+NARROWER = {2: "half as wide", 4: "a quarter as wide", 8: "an eighth as wide"}
 # Records of networks that are alike in these are of equally large ones.
 SHAPE = ("dataset", "architecture", "width", "depth", "patch_size")
 
@@ -68,9 +74,14 @@ def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
         if not soft or not arm.difference or swept or rehearsed:
             continue
         known = largest.get(arm.recipe)
-        if not known or SIZES.index(arm.size) < SIZES.index(known.size):
+        if not known or rank(arm) > rank(known):
             largest[arm.recipe] = arm
     return list(largest.values())
+
+
+def rank(arm: comparisons.Arm) -> tuple[bool, int]:
+    """The higher, the sooner an arm is shown among those of its recipe."""
+    return len(arm.records) >= FEWEST_PAIRS, -SIZES.index(arm.size)
 
 
 def sentence(found: list[dict]) -> str:
@@ -104,8 +115,8 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
     (its_teacher,) = verdicts.teachers_of(found, [run])
     return (
         f"<li><p><b>{_capital(_network(student))}</b> "
-        f"({_millions(run, found)}), taught by a "
-        f"<b>{_network(teacher)}</b> ({_millions(its_teacher, found)})</p>"
+        f"({_how_large(run, found)}), taught by a "
+        f"<b>{_network(teacher)}</b> ({_how_large(its_teacher, found)})</p>"
         f"<p><strong>{arm.difference.short}</strong></p>"
         f"{drawn(arm.difference, scale)}"
         f"<p>{records.data_of(run)}, {records.budget_of(run)}. "
@@ -130,8 +141,15 @@ def _alike(run: dict, other: dict) -> bool:
     return all(ours[key] == theirs.get(key) for key in SHAPE if key in ours)
 
 
-def _millions(run: dict, found: list[dict]) -> str:
-    return f"{parameters(run, found) / 1e6:.2g}\u00a0M"
+def _how_large(run: dict, found: list[dict]) -> str:
+    """How wide a narrow ResNet is, and the millions of parameters of any."""
+    millions = f"{parameters(run, found) / 1e6:.2g}\u00a0M"
+    config = run["config"]
+    width = config.get("width", USUAL_WIDTH)
+    if "resnet" not in config.get("architecture", "") or width == USUAL_WIDTH:
+        return millions
+    narrower = NARROWER.get(USUAL_WIDTH / width, f"width {width}")
+    return f"{narrower}, {millions}"
 
 
 def _capital(text: str) -> str:
@@ -153,7 +171,8 @@ def _legend(untested: int) -> str:
         "What a student gains in test accuracy when a teacher's soft labels "
         "are added, against the same student with labels alone: the mean "
         "over paired seeds, in percentage points, ± half of its 95 % "
-        "interval. In brackets, millions of parameters."
+        "interval. In brackets: how wide a ResNet is, beside the published "
+        "one, and millions of parameters."
     )
     if untested:
         text += (

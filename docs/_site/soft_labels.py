@@ -70,6 +70,8 @@ def block() -> str:
         classes=classes,
         correct=labels[first],
         first=first,
+        beside=classes[int(answers[0].argsort()[-2])],
+        outcome=outcome(*(answers[1:].argmax(1) == labels[first])),
         heads=list(zip(COLUMNS.values(), map(_accuracy, runs), strict=True)),
         rows=answers.T.tolist(),
         spread=spread.tolist(),
@@ -97,11 +99,19 @@ def least_sure(logits: np.ndarray, labels: list[int]) -> int:
     """Which image to begin with: right, and with the most to say.
 
     Of the images that the teacher gets right, the one to whose label it
-    gives the least.
+    gives the least. The students are not asked.
     """
     p = softmax(logits)[np.arange(len(labels)), labels]
     p[logits.argmax(1) != labels] = math.inf
     return int(p.argmin())
+
+
+def outcome(by_labels: bool, by_teacher: bool) -> str:
+    """Which of the two students are right about an image."""
+    if by_labels == by_teacher:
+        return f"Both students are {'right' if by_labels else 'wrong'}."
+    right = "labels" if by_labels else "the teacher"
+    return f"The student taught by {right} is right, the other one is wrong."
 
 
 def written(p: float) -> str:
