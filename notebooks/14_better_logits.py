@@ -297,8 +297,8 @@ published.set_index("loss")
 # So we do what the table does not. The setting is that of
 # [chapter 1](01_hard_and_soft_labels.ipynb): a small CNN that has learned
 # 1,200 of scikit-learn's digits teaches a student with one hidden layer, which
-# gets fifty of them. They are always the same fifty, so the teacher is asked
-# once.
+# gets fifty of them. Every seed draws another fifty. One run shows the same
+# fifty in every step, so the teacher is asked once.
 
 
 # %%
@@ -474,9 +474,9 @@ pd.DataFrame(rows).T[order].fillna("")
 # The figure has the three losses beside either rival. Over untuned soft labels
 # the decoupled and the standardised loss gain about five points, and the
 # interval is far from zero: a finding for a paper. Over soft labels that were
-# **tuned alike, no difference is found**. Correlations, at the best of their
-# settings, are behind. What the first two gain, a good temperature and weight
-# gained as well.
+# **tuned alike, no difference is found**. That does not make them equal: both
+# intervals leave room for a point or more. Correlations, at the best of their
+# settings, are behind.
 
 # %% fig_alt="A forest plot of six paired differences. Decoupled and standardised losses lie about five points right of zero over untuned soft labels, and about at zero over tuned ones. Correlations lie slightly right of zero over untuned soft labels, their interval containing it, and left of zero over tuned ones." tags=["hide-input"]
 differences = {}
@@ -523,6 +523,8 @@ if ahead:
 #   standardised logits were proposed, and this teacher is small.
 # - A finer grid. Six trials see little of two settings. Where a method needs
 #   more of them than its rival, that is a price too.
+# - A learning rate of its own for each loss: all have the one that labels
+#   chose.
 
 # %% [markdown]
 # ## Exercises
