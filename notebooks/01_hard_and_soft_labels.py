@@ -8,10 +8,10 @@
 # > **Answer.** Which wrong classes are near. A student that learned from the
 # > teacher's probabilities was right more often than one that learned from
 # > the labels of the same images. With the probabilities of the wrong
-# > classes shuffled, most of the gain was lost.
+# > classes shuffled or made equal, most of the gain was lost.
 # >
 # > **Evidence.** Twenty paired seeds on scikit-learn's digits, fifty images
-# > for each student, two controls, a teacher better than every student.
+# > for each student, three controls, a teacher better than every student.
 # >
 # > Before: cross-entropy and a training loop in PyTorch. To read: twelve
 # > minutes. To run: half a minute.
@@ -62,10 +62,8 @@ cifar_logits = load_file(path)["test"].float()  # (images, classes)
 # CIFAR-10 has 1,000 test images of each class; labkd keeps them sorted.
 cifar_labels = torch.arange(10).repeat_interleave(1000)
 probabilities = cifar_logits.softmax(dim=1)
-classes = ["airplane", "automobile", "bird", "cat", "deer"]
-classes += ["dog", "frog", "horse", "ship", "truck"]
+classes = list(data.CIFAR10_CLASSES)
 truck = classes.index("truck")
-
 # The thumbnails that come with labkd, and the truck that gets the least.
 about = json.loads((pictures.FOLDER / "thumbnails.json").read_text())
 confidence = {
@@ -86,11 +84,10 @@ answers = {
 # %% [markdown]
 # ## Why make a network smaller?
 #
-# A network is trained once and then used for years. In training its size
-# costs patience; in use it costs time, memory and energy with every single
-# answer, perhaps on a phone. Yet large networks are usually more accurate
-# than small ones, and the average of several networks, an *ensemble*, is
-# usually more accurate than each of its members.
+# A network is trained once and used for years. Its size costs time, memory
+# and energy with every single answer, perhaps on a phone. Yet large networks
+# are usually more accurate than small ones, and the average of several
+# networks, an *ensemble*, is usually more accurate than each of its members.
 #
 # **Compression** looks for the accuracy of the large model at the price of a
 # small one. Buciluă, Caruana and Niculescu-Mizil
@@ -113,8 +110,7 @@ answers = {
 # the probability is on one class, so the lower panel averages over all 1,000
 # trucks among the test images. Behind *truck* comes *automobile*, then the
 # two other vehicles, and every animal has less than every vehicle. Nobody
-# told this network that a truck is more like a car than like a frog. It found
-# out, and its probabilities say so. Hinton, Vinyals and Dean
+# told this network so. Hinton, Vinyals and Dean
 # ([2015](../docs/references.md#hinton2015), section 1) put it like this: a
 # BMW is rarely mistaken for a garbage truck, but far more often than for a
 # carrot.
@@ -217,8 +213,7 @@ table.round(4)
 # %% [markdown]
 # ## Two losses, one family
 #
-# Are these two different kinds of loss? No. Split the logarithm in the
-# divergence, and the cross-entropy appears:
+# Split the logarithm in the divergence, and the cross-entropy appears:
 #
 # $$
 # \operatorname{CE}(p, q) = \underbrace{-\sum_i p_i \log p_i}_{H(p)}
@@ -263,8 +258,7 @@ torch.testing.assert_close(
 # gradient, turned downhill: from the student's bar to the target's. **Above**,
 # the hard label pulls *truck* up and pushes *car* and *frog* down equally
 # hard, because Ann gives them the same. **Below**, the soft label asks for a
-# little more truck, *more* car, and much less frog. Only this target knows
-# about cars.
+# little more truck, *more* car, and much less frog.
 
 # %% fig_alt="Two bar charts for truck, car and frog, one below the other. With the hard label, arrows push truck up and car and frog down equally. With the soft label, arrows push truck and car up and frog down." tags=["hide-input"]
 names = ["truck", "car", "frog"]
@@ -289,15 +283,14 @@ plt.show()
 #
 # Entropy is not the chance of an error, and **not an amount of knowledge**.
 # Shuffle the probabilities of the wrong classes among themselves: the entropy
-# stays the same, and what the label said about cars and frogs is gone. We
-# shall use that.
+# stays the same, and what the label said about cars and frogs is gone.
 #
 # The teacher above is so sure that a typical label of it is almost a hard
 # label. The usual remedy is to divide the logits by a number before the
 # softmax, the **temperature** $T$. The order of the classes does not change,
 # and the small probabilities become large enough to matter. Here $T$ is 4,
-# for teacher and student; what it does, and which one to choose, is the
-# question of [chapter 2](02_temperature.ipynb).
+# for teacher and student; which one to choose is the question of
+# [chapter 2](02_temperature.ipynb).
 
 # %%
 medians = pd.DataFrame()  # over 10,000 test images
@@ -311,9 +304,10 @@ for temperature in (1.0, 4.0):
 medians.round(2)
 
 # %% [markdown]
-# Here is the whole idea in one picture. The hard label lets the loss read one
-# number of the student's answer. The soft label, softened at $T = 4$, lets
-# it read all ten.
+# The hard label lets the loss read one number of the student's answer. The
+# soft label, softened at $T = 4$, lets it read all ten. The bars belong to
+# another truck, the last photograph below; they are answers of this teacher
+# and of a student from [chapter 6](06_from_cnn_to_vit.ipynb) that it taught.
 
 # %% tags=["hide-input"]
 pictures.picture("one_loss_two_labels")
@@ -357,9 +351,9 @@ def new_student(seed):
 # %% [markdown]
 # ## Two losses, one loop
 #
-# First the losses, for a batch. `F.kl_div` wants the logarithm of the
-# student's probabilities first and the teacher's probabilities second; the
-# factor $T^2$ keeps the size of the gradient when $T$ changes.
+# First the losses. `F.kl_div` wants the logarithm of the student's
+# probabilities first and the teacher's probabilities second; the factor $T^2$
+# roughly keeps the size of the gradient when $T$ changes.
 # [Chapter 3](03_the_kl_loss.ipynb) derives both. The last lines check
 # the loss against the one that `labkd` ships.
 
@@ -381,8 +375,8 @@ torch.testing.assert_close(soft_loss(z, v, None), 16 * kl_divergence(z, v, 4))
 # %% [markdown]
 # And this is distillation. The loop is the ordinary one with three additions:
 # the teacher is in `eval` mode, it looks at the same images as the student,
-# and no gradient is kept for it. The teacher is asked, never trained. Without
-# a teacher the same loop learns from labels.
+# and no gradient is kept for it. Without a teacher the same loop learns from
+# labels.
 
 
 # %%
@@ -429,8 +423,7 @@ validation, test = split_of("validation"), split_of("test")
 # %% [markdown]
 # The teacher learns from all labels, in batches of 64. Then come two students
 # with the same initial weights and the same fifty images. One learns from the
-# fifty labels. The other never sees them; it learns from what the teacher
-# answers.
+# fifty labels, the other from what the teacher answers alone.
 
 
 # %%
@@ -475,30 +468,39 @@ pd.DataFrame(rows).T
 # ## Does a student learn more?
 #
 # One run is an anecdote. And if the taught student is better, is it because
-# its labels say which classes are near, or only because they are soft? A soft
-# label is less certain, and that alone can help. Two controls decide it:
+# its labels say which classes are near, or only because they are soft? Three
+# controls decide it:
 #
-# - **Wrong classes permuted.** The teacher's own logits, with those of the
-#   wrong classes shuffled within each image, once and for all. The label of
-#   every image is exactly as soft as before. What it says about nearness is
-#   false.
+# - **Wrong classes permuted.** The teacher's logits, with those of the wrong
+#   classes shuffled within each image, once and for all. The label of every
+#   image is exactly as soft as before. What it says about nearness is false,
+#   which may do harm.
+# - **Wrong classes evened.** The teacher's probability of the correct class,
+#   the rest spread evenly over the wrong ones. Such a label says how sure the
+#   teacher is of this image, and nothing about nearness.
 # - **Label smoothing.** A part of the correct class's probability is spread
 #   evenly over all classes, as much as gives the teacher's mean entropy at
-#   $T = 4$. Such a label says nothing about nearness.
+#   $T = 4$: one label for all images of a class.
 #
-# Both take the teacher's place in the same loss
+# All take the teacher's place in the same loss
 # ([controls.py](../labkd/controls.py)).
 
 
 # %%
 def permuted_loss(student_logits, teacher_logits, labels):
-    # A batch is always the same fifty images in the same order, so that one
-    # seed shuffles each image in its own way, the same in every epoch.
+    # The fifty images keep their order, so one seed fixes every shuffle.
     generator = torch.Generator().manual_seed(0)
     permuted = permute_wrong_classes(
         teacher_logits, labels, generator=generator
     )
     return soft_loss(student_logits, permuted, labels)
+
+
+def evened_loss(student_logits, teacher_logits, labels):
+    p = F.softmax(teacher_logits / 4.0, dim=1)
+    sure = p.gather(1, labels[:, None])  # of the correct class, (images, 1)
+    evened = ((1 - sure) / 9).repeat(1, 10).scatter(1, labels[:, None], sure)
+    return soft_loss(student_logits, 4.0 * evened.log(), labels)
 
 
 def smoothed_loss(student_logits, teacher_logits, labels, smoothed):
@@ -516,11 +518,12 @@ arms = {
     "labels": hard_loss,
     "soft labels": soft_loss,
     "permuted": permuted_loss,
+    "evened": evened_loss,
     "label smoothing": partial(smoothed_loss, smoothed=smoothed),
 }
 
 # %% [markdown]
-# Every seed draws its own fifty images and its own initial weights. The four
+# Every seed draws its own fifty images and its own initial weights. The five
 # students of a seed share both, and have the same number of steps. Each kind
 # of label chooses among the same four learning rates: the one whose students
 # are right most often on training images that they were not given, in the
@@ -581,7 +584,7 @@ pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # Do not compare these means by eye: a lucky draw of fifty images lifts all
-# four students of its seed. What counts is the **paired difference** within a
+# students of its seed. What counts is the **paired difference** within a
 # seed. Of twenty such differences we give the mean and its 95 % interval
 # ([Student 1908](../docs/references.md#student1908)). An interval that
 # contains zero means that no difference was found.
@@ -590,22 +593,23 @@ pd.DataFrame(rows).T.fillna("")
 compared = [
     ("soft labels", "labels"),
     ("permuted", "labels"),
+    ("evened", "labels"),
     ("label smoothing", "labels"),
     ("soft labels", "permuted"),
+    ("soft labels", "evened"),
 ]
 gains = {}
 for ours, theirs in compared:
-    gains[f"{ours} − {theirs}"] = paired_difference(
-        scores[ours], scores[theirs]
-    )
+    difference = paired_difference(scores[ours], scores[theirs])
+    gains[f"{ours} − {theirs}"] = difference
 
 # %% [markdown]
-# **The soft labels win, and not because they are soft.** Shuffled, the same
-# probabilities give at most a small part of the gain, and so do the even
-# ones of label smoothing. What helps the student is to know *which* wrong
-# classes are near.
+# **The soft labels win, and not because they are soft.** No gain was found
+# for any control. Shuffled or smoothed, a label gives at most a small part of
+# the gain; evened, less than half of it, so how sure the teacher is may still
+# help a little. What helps most is to know *which* wrong classes are near.
 
-# %% fig_alt="Four intervals in points of accuracy. Soft labels minus labels and soft labels minus permuted lie far to the right of zero; permuted minus labels and label smoothing minus labels contain zero." tags=["hide-input"]
+# %% fig_alt="Six intervals in points of accuracy. Soft labels minus labels, minus permuted and minus evened lie far to the right of zero; permuted, evened and label smoothing minus labels lie near it." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.8, 2.8))
 axes.axvline(0, color=figures.OTHER)
 for name, gain in gains.items():
@@ -670,9 +674,8 @@ pd.DataFrame(
 #
 # The gradient $q - p$ is linear in $p$, so on average the student is pulled
 # towards the mean of the shuffled labels. There each wrong class has the same
-# probability, $(1 - p_y) / (C - 1)$. That is label smoothing with a strength
-# of its own for every image: it still says how sure the teacher is of this
-# image, and nothing about which classes are near.
+# probability, $(1 - p_y) / (C - 1)$. That is our evened label: label
+# smoothing with a strength of its own for every image.
 #
 # </details>
 #
@@ -682,8 +685,10 @@ pd.DataFrame(
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Change `[:50]`. It shrinks: four hundred hard labels already hold much of
-# what the teacher knows, so there is less left for its probabilities to add.
+# Change both fifties in `draw`: with `[:50]` alone, images of the lesson would
+# choose the learning rate, too. It shrinks: four hundred hard labels already
+# hold much of what the teacher knows, so there is less left for its
+# probabilities to add.
 #
 # </details>
 

@@ -120,8 +120,10 @@ table.round(4)
 # - $T \to \infty$: all exponents vanish and all powers become one. Every
 #   class gets the same: the **uniform** distribution.
 #
-# Neither end is of use as a label. The cold one has no small probabilities,
-# the hot one tells no class from another. What is useful lies between.
+# Neither end itself is of use as a label. The cold one has no small
+# probabilities, the hot one tells no class from another. What is useful lies
+# between, and it may lie close to the hot end, where small differences are
+# left.
 
 # %%
 one_hot, uniform = torch.eye(3)[0], torch.full((3,), 1 / 3)
@@ -136,8 +138,8 @@ torch.testing.assert_close(softmax(v, 1e6), uniform)
 # chose it: of the test trucks that the teacher gets right, with *automobile*
 # as its second choice, the one whose probability for *truck* is the median.
 #
-# The range worth using lies between one bar that hides everything and ten
-# bars that say nothing.
+# The first of the three hides what the teacher thinks of the other classes;
+# the last seems to say nothing at all.
 
 # %% fig_alt="Bars of the teacher's ten probabilities for one truck at temperatures 1, 4 and 20: a single bar for truck, then truck with the other vehicles behind it, then ten bars of nearly one length." tags=["hide-input"]
 p = soften(recorded_logits, 1.0)  # (images, classes)
@@ -206,9 +208,11 @@ plt.show()
 #
 # At $T = 20$ the bars look useless. But student and teacher are divided by
 # the same $T$, and small differences between the bars still say which logits
-# are larger. The loss is multiplied by $T^2$. Let both lists of logits have
-# mean zero, which the softmax does not notice; then, for large $T$, the loss
-# turns into half the mean squared distance between them
+# are larger. The loss is $T^2$ times the divergence from the teacher's
+# softened probabilities $p$ to the student's $q$. Let the teacher's logits
+# $v$ and the student's $z$ both have mean zero, which the softmax does not
+# notice. Then, for large $T$ and $C$ classes, the loss turns into half the
+# mean squared distance between them
 # ([chapter 3](03_the_kl_loss.ipynb#why-t-squared) derives it):
 #
 # $$
@@ -422,9 +426,10 @@ pd.DataFrame(rows).T.fillna("")
 # seeds make wide ones.
 #
 # **The two experiments disagree.** On the digits hotter is better up to 8,
-# and between 8 and 20 no difference was found, as the limit foretold. On
-# CIFAR-10 the temperatures 6 and 12 are *worse* than 1, and for 2 and 3 no
-# difference was found; at 12 the teacher is no gain over labels alone.
+# and between 8 and 20 no difference was found. That fits the limit, which we
+# computed for the other teacher. On CIFAR-10 the temperatures 6 and 12 are
+# *worse* than 1, and for 2 and 3 no difference was found; at 12 the teacher
+# is no gain over labels alone.
 #
 # Much differs between them. A digit student sees the same fifty images a
 # hundred times, and soon the small probabilities are all the news there is.
@@ -476,6 +481,9 @@ shown = {
 for hot, warm in (("T = 8", "T = 4"), ("T = 20", "T = 8")):
     gain = paired_difference(scores[hot], scores[warm])
     shown[f"digits: {hot} − {warm}"] = gain
+shown["CIFAR-10: T = 12 − labels"] = paired_difference(
+    recorded["T = 12"], recorded["labels"]
+)
 rows = {
     row: {"points": gain.mean, "from": gain.low, "to": gain.high}
     for row, gain in shown.items()

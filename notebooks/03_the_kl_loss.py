@@ -154,9 +154,9 @@ torch.testing.assert_close(
 # $$
 #
 # (Hinton et al. [2015](../docs/references.md#hinton2015), section 2.1,
-# equations 2 to 4). So the soft term is multiplied by $T^2$: its gradient
-# then keeps its size when $T$ changes, and with it the balance of the two
-# terms.
+# equations 2 to 4). So the soft term is multiplied by $T^2$: where $T$ is
+# large, its gradient then keeps its size when $T$ changes, and with it the
+# balance of the two terms.
 #
 # The formula says one more thing. With $T^2$, the gradient at high
 # temperature is that of $\frac{1}{2C} \sum_i (z_i - v_i)^2$: a hot student
@@ -189,8 +189,8 @@ one_hot = F.one_hot(recorded_labels, 10)
 hard_length = (half_way.softmax(1) - one_hot).norm(dim=1).mean().item()
 
 # %% [markdown]
-# Does it hold at the temperatures that people use? The figure shows the
-# length of the gradient for the recorded teacher of
+# Does it hold at the temperatures that people use? Roughly. The figure shows
+# the length of the gradient for the recorded teacher of
 # [chapter 1](01_hard_and_soft_labels.ipynb), and for a student that is half
 # way there: half of the teacher's logits, with noise. Without the factor the
 # gradient falls by a factor of hundreds. With it, it stays within a factor of
@@ -286,12 +286,16 @@ def soft_term(student_logits, teacher_logits, form, T=4.0):
     return T**2 * F.kl_div(log_q, p, reduction="batchmean")
 
 
+forms = ["right", "probabilities", "swapped", "mean", "no square"]
+
+
 # %% [markdown]
 # How does one find such a mistake? Most values look plausible; the gradient
 # tells. For $N$ images it must be $T (q - p) / N$, and this short test, worth
-# copying, asks just that. The table has the value of each form for the
-# student half way, the length of its gradient against the right one, and the
-# angle between the two.
+# copying, asks just that. It takes a function of the student's and the
+# teacher's logits: the soft term alone, without labels. The table has the
+# value of each form for the student half way, the length of its gradient
+# against the right one, and the angle between the two.
 
 
 # %%
@@ -302,8 +306,10 @@ def gradient_is_right(loss_function, T=4.0):
     return torch.allclose(gradient, T * (q - p) / len(z))
 
 
+assert gradient_is_right(partial(soft_term, form="right"))
+assert not gradient_is_right(partial(soft_term, form="no square"))
+
 # %% tags=["hide-input"]
-forms = ["right", "probabilities", "swapped", "mean", "no square"]
 z = half_way.clone().requires_grad_()
 rows, pulls = {}, {}
 for form in forms:
