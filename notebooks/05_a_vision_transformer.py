@@ -463,12 +463,12 @@ def pixels_and_labels(split):
 # %%
 images, labels = pixels_and_labels("train")
 digits = TensorDataset(images, labels)
-batches = DataLoader(digits, batch_size=32, shuffle=True)
+batches = DataLoader(digits, batch_size=64, shuffle=True)
 networks = {"as they are": [], "shifted": []}
 for kind, trained in networks.items():
     for seed in range(5):
         model = new_network(seed)
-        train(model, batches, 28, 5e-3, shift=(kind == "shifted"))
+        train(model, batches, 34, 5e-3, shift=(kind == "shifted"))
         trained.append(model)
 
 # %% tags=["hide-input"]

@@ -207,7 +207,7 @@ def test_each_method_has_the_paired_difference_of_the_files():
     for (recipe, size), (cells, _) in shown.items():
         config = FOUND[recipe, size, 0]["config"]
         mean, half = by_hand(recipe, config["baseline"], size)
-        assert cells[4] == f"{mean:+.1f} ± {half:.1f}"
+        assert cells[4] == f"{mean:+z.1f} ± {half:.1f}"
         values = list(accuracies(recipe, size).values())
         deviation = statistics.stdev(values)
         assert cells[3] == f"{statistics.mean(values):.1f} ± {deviation:.1f}"
@@ -335,7 +335,7 @@ def test_every_claim_has_one_row_of_the_forest():
             assert row[place] == f"{statistics.mean(values):.1f}"
         if claim.measure == "accuracy":
             mean, half = by_hand(claim.ours, claim.theirs, size)
-            assert row[4] == f"{mean:+.1f} ± {half:.1f}"
+            assert row[4] == f"{mean:+z.1f} ± {half:.1f}"
         if any("cifar10" in key for key in (claim.ours, claim.theirs)):
             assert "JPEG copy" in row[0]
 
