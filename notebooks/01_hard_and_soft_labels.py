@@ -257,8 +257,8 @@ torch.testing.assert_close(
 # The figure shows both losses at work on Ann. Each arrow is one part of the
 # gradient, turned downhill: from the student's bar to the target's. **Above**,
 # the hard label pulls *truck* up and pushes *car* and *frog* down equally
-# hard, because Ann gives them the same. **Below**, the soft label asks for a
-# little more truck, *more* car, and much less frog.
+# hard, because Ann gives them the same. **Below**, the soft label asks for
+# more truck, a little *more* car, and much less frog.
 
 # %% fig_alt="Two bar charts for truck, car and frog, one below the other. With the hard label, arrows push truck up and car and frog down equally. With the soft label, arrows push truck and car up and frog down." tags=["hide-input"]
 names = ["truck", "car", "frog"]

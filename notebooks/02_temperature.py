@@ -120,7 +120,7 @@ table.round(4)
 # - $T \to \infty$: all exponents vanish and all powers become one. Every
 #   class gets the same: the **uniform** distribution.
 #
-# Neither end itself is of use as a label. The cold one has no small
+# Neither end says which classes are near. The cold one has no small
 # probabilities, the hot one tells no class from another. What is useful lies
 # between, and it may lie close to the hot end, where small differences are
 # left.
@@ -432,7 +432,7 @@ pd.DataFrame(rows).T.fillna("")
 # is no gain over labels alone.
 #
 # Much differs between them. A digit student sees the same fifty images a
-# hundred times, and soon the small probabilities are all the news there is.
+# hundred times; perhaps only the small probabilities are then still new to it.
 # The ViT has ten thousand images with their labels, and cannot come near its
 # teacher: where a student is too small to match all logits, those of the far
 # classes may be a burden. Hinton et al.

@@ -74,8 +74,8 @@ recorded_labels = torch.arange(10).repeat_interleave(100)
 #
 # The hard term knows no temperature: a label has none, and $T = 1$ is how the
 # student is used later. The soft term needs the same $T$ on both sides.
-# Otherwise it is zero where the student's logits are only a fraction of the
-# teacher's.
+# With $T$ on the teacher's side alone it would be zero for a student whose
+# logits are $v / T$.
 
 # %% tags=["hide-input"]
 pictures.picture("teacher_and_student")

@@ -4,7 +4,7 @@
 # > [!NOTE]
 # > **Question.** How do we get a good teacher for small images?
 # >
-# > **Answer.** By a residual network whose first layers keep the pixels. On
+# > **Answer.** By a network whose first layers keep the pixels. On
 # > digits of 8 by 8 pixels it was better than one that begins as networks for
 # > photographs do; it also costs more. Before it teaches, it is switched to
 # > eval mode.
@@ -17,8 +17,8 @@
 # > To run: under a minute.
 #
 # What a student learns by distillation, it learns from the answers of one
-# network. If those are poor, no loss repairs them. In this course the teacher
-# is a ResNet-18, a *residual network* of He, Zhang, Ren and Sun
+# network. If those are poor, no loss repairs them. In most chapters the
+# teacher is a ResNet-18, a *residual network* of He, Zhang, Ren and Sun
 # ([2015](../docs/references.md#he2015)). We build it from its parts.
 
 # %% tags=["setup"]
@@ -199,15 +199,14 @@ def sides(model, size):
 
 
 # %% [markdown]
-# The table has the side of what each stage sees, for a ResNet-18 of the
+# The table has the side of what each stage puts out, for a ResNet-18 of the
 # paper's width, 64, with either stem. With the stem for photographs the last
-# stage, which has most of the weights, sees a single position of an image of
-# 32 pixels. But keeping the pixels is not free: every convolution after the
+# stage, which has most of the weights, has a single position left of an image
+# of 32 pixels. But keeping the pixels is not free: every convolution after the
 # stem then runs at sixteen times as many positions.
 #
 # On digits of 8 pixels, where we measure below, both networks end at a single
-# position, but with the stem for photographs all stages after the first see
-# no more.
+# position, but with the stem for photographs all stages after the first do.
 
 # %% tags=["hide-input"]
 small = ResNet18(3, 64).eval()
@@ -271,9 +270,10 @@ class Stack(nn.Module):
 # %% [markdown]
 # PyTorch draws the weights of a layer of $n$ inputs with variance $1 / (3n)$.
 # The mean square of what comes in shrinks to a third by the layer, and to half
-# of that by ReLU: a sixth, thirty times in a row. With the initialisation of
-# He et al. ([2015](../docs/references.md#he2015init), section 2.2), variance
-# $2 / n$, it stays as it is.
+# of that by ReLU: a sixth. So does the gradient's on its way back; in thirty
+# layers a length shrinks to about $6^{-15}$. With the initialisation of He et
+# al. ([2015](../docs/references.md#he2015init), section 2.2), variance
+# $2 / n$, both stay as they are.
 
 
 # %%
@@ -439,9 +439,7 @@ for name, kind in kinds.items():
     best = min(tried, key=tried.get)
     losses[name] = [loss_of_stack(kind, best, seed) for seed in range(3)]
 # The last kind once more, with its learning rate, for longer.
-losses[f"{name}, 24 epochs"] = [
-    loss_of_stack(kind, best, seed, epochs=24) for seed in range(3)
-]
+losses[f"{name}, 24 epochs"] = [loss_of_stack(kind, best, 0, epochs=24)]
 
 # %% [markdown]
 # Thirty plain layers stay near $\log 10 = 2.30$, the loss of a guess among
@@ -453,18 +451,16 @@ losses[f"{name}, 24 epochs"] = [
 # paper leaves open, and so do we.
 #
 # With shortcuts ten layers have the lower loss. Eight epochs are few for
-# thirty: in twenty-four their loss falls below what ten had in eight. That
-# thirty are *better* than ten is not shown here.
+# thirty: in twenty-four the loss of one stack fell below what ten had in
+# eight. That thirty are *better* than ten is not shown here.
 
 # %% tags=["hide-input"]
-rows = {
-    name: {
-        "training loss": f"{statistics.mean(found):.2f}",
-        "± deviation": f"{statistics.stdev(found):.2f}",
-    }
-    for name, found in losses.items()
-}
-pd.DataFrame(rows).T
+rows = {}
+for name, found in losses.items():
+    rows[name] = {"training loss": f"{statistics.mean(found):.2f}"}
+    if len(found) > 1:
+        rows[name]["± deviation"] = f"{statistics.stdev(found):.2f}"
+pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # ## The mean of a batch, by hand
@@ -596,8 +592,8 @@ pd.DataFrame({"loaded by pretrained": rows})
 # validation loss is taken after the epoch, on images as they are.
 #
 # While the learning rate is high, the validation curves jump up and down. As
-# it falls to zero they settle, and most is gained then. So that the last epoch
-# is the best says nothing about whether more epochs would help.
+# it falls to zero they settle, and most is gained then. Hence a best
+# last epoch does not tell whether more epochs would help.
 
 # %% fig_alt="Two panels over the thirty epochs of the recorded teacher. Above, the loss on training images falls steadily and that on validation images jumps up and down, until both fall in the last ten epochs; below, the share of validation images that it gets right jumps, then rises to about nine in ten." tags=["hide-input"]
 curves = records.curves(recipe, size)

@@ -11,7 +11,7 @@
 # > does so depends on its training images.
 # >
 # > **Evidence.** Cutting and attention are checked against PyTorch. Two kinds
-# > of training are compared on scikit-learn's digits, five networks of each
+# > of training are compared on scikit-learn's digits, three networks of each
 # > kind.
 # >
 # > Before: a training loop in PyTorch (chapter 1). To read: twelve minutes.
@@ -452,7 +452,7 @@ def pixels_and_labels(split):
 
 
 # %% [markdown]
-# Ten networks: five learn from the digits as they are, five from shifted
+# Six networks: three learn from the digits as they are, three from shifted
 # ones. All have the same 1,200 training images, the same number of steps and
 # the same learning rate. The test digits were written mostly by other people.
 #
@@ -466,7 +466,7 @@ digits = TensorDataset(images, labels)
 batches = DataLoader(digits, batch_size=64, shuffle=True)
 networks = {"as they are": [], "shifted": []}
 for kind, trained in networks.items():
-    for seed in range(5):
+    for seed in range(3):
         model = new_network(seed)
         train(model, batches, 34, 5e-3, shift=(kind == "shifted"))
         trained.append(model)
@@ -511,7 +511,7 @@ def cosines(model):
     return vectors @ vectors.T  # (16 places, 16 places)
 
 
-# %% fig_alt="Cosine of two places' position vectors against the steps between the places, for both kinds of training, a dot for each of five networks and a line through the means. After training on shifted digits neighbours are alike and the line falls below zero from two steps on. After training on the digits as they are it stays near zero up to five steps and rises only at six, the distance of opposite corners." tags=["hide-input"]
+# %% fig_alt="Cosine of two places' position vectors against the steps between the places, for both kinds of training, a dot for each of three networks and a line through the means. After training on shifted digits neighbours are alike and the line falls below zero from two steps on. After training on the digits as they are it stays near zero up to five steps and rises only at six, the distance of opposite corners." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.4, 3.2))
 axes.axhline(0, color=figures.OTHER, linewidth=1)
 for kind, colour in zip(
@@ -542,7 +542,7 @@ plt.show()
 # blank in most digits, which may be why they stay alike.)
 #
 # All this is about digits, not about photographs. (*From* and *to* are the
-# ends of the 95 % interval over the five networks.)
+# ends of the 95 % interval over the three networks.)
 
 # %% tags=["hide-input"]
 columns = {}

@@ -104,7 +104,7 @@ assert_close(loss, torch.tensor(0.9486), atol=1e-4, rtol=0)
 # stay, car must rise, frog must fall. Where teacher and label agree, $\bar y =
 # y$, and the loss is the ordinary one. A decision can teach something only
 # where it *differs* from the label: where a crop has cut the labelled thing
-# away, say, or where the label is wrong; or where the teacher is.
+# away, say, or where the label or the teacher is wrong.
 
 # %%
 (gradient,) = torch.autograd.grad(loss, student_logits)

@@ -141,8 +141,8 @@ pd.DataFrame(rows).T
 # training images of CIFAR-10 (JPEG copy) or 3,000 of Fashion-MNIST. No
 # teacher has seen a label that its student has not. The ResNet-50 of CIFAR-10
 # passes. labml's large CNN, after eight epochs, is *behind* the small one. On
-# Fashion-MNIST one ResNet-50 was trained for ten epochs; another, trained for
-# forty once that was known, is ahead of the mean but not of the best seed.
+# Fashion-MNIST a ResNet-50 of ten epochs failed; a second, of forty, is ahead
+# of the mean but not of the best seed.
 #
 # If your teacher fails, tune its learning rate and train it longer before you
 # think about temperatures.
@@ -182,9 +182,9 @@ pd.DataFrame(rows).T
 # ## What soft labels did
 #
 # Where the teacher passed, **the student with soft labels was better**. The
-# three others, in grey, show why the rule is needed: with the worst
-# teacher its student fell far behind, and with the one that narrowly failed
-# it looks like a gain. Neither is evidence about soft labels.
+# three others, in grey, failed the rule: with the worst teacher its student
+# fell far behind, and with the one that narrowly failed it looks like a gain.
+# We conclude nothing about soft labels from them.
 #
 # All students of a pair had the same images, the same epochs and one grid of
 # learning rates. The soft labels had $T = 4$ and $w = 0.9$, not tuned.

@@ -502,8 +502,9 @@ pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # Whose mistakes do they make? **The CNN's student errs where the CNN errs**,
-# far more than the ViT's student does. The other way round the picture shows
-# the same. But of a teacher this weak that is no evidence about transformers.
+# far more than the ViT's student does. With the ViT it is the same: its own
+# student errs more where it errs. One teacher this weak says nothing about
+# transformers in general.
 # (The tables have $100 \, \kappa$ again: the differences, then the means.)
 
 # %% fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is far more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's." tags=["hide-input"]

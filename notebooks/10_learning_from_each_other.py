@@ -241,9 +241,9 @@ def trained_pair(seed, batches, weight, learning_rate, restore):
 
 
 # %% [markdown]
-# Four arms, two students in each. *Alone* means $w = 0$: they are neighbours,
-# not peers. *DML* has $w = \frac12$. Each comes with the line and without it,
-# at a moderate learning rate and at a large one. Within a seed all start from
+# Every run has two students. *Alone* means $w = 0$: they are neighbours, not
+# peers. *DML* has $w = \frac12$. Both run with the line and without it, at a
+# moderate learning rate and at a large one. Within a seed all start from
 # the same weights; what counts is the first student's accuracy.
 
 # %%
@@ -347,17 +347,17 @@ pd.DataFrame(rows).T
 # **In accuracy no difference was found** for DML, with two students or three.
 # With $w = 0.8$ every seed ends behind; perhaps too much of the lesson comes
 # from those who know nothing yet. *Three* and *DML$_e$* have the same
-# gradient, rate and seeds. Their two losses are rounded differently, and
-# training makes more of such a difference with every step. So what lies
-# between these two rows is chance, and shows how much of it there is.
+# gradient, rate and seeds. Floating-point rounding differs, and training
+# magnifies it with every step. So what lies between these two rows is chance,
+# and shows how much of it there is.
 #
 # **In calibration we found differences.** The expected calibration error
 # (ECE) is the distance between how sure a network is and how often it is right
 # ([chapter 11](11_a_teacher_that_does_not_exist.ipynb)). At $w = \frac12$ it
-# is lower than alone, which learned at half their rate, as its grid chose.
+# is lower than alone; but alone chose half their rate, which may be a cause.
 # Zhang et al. argue that a student held to its peers cannot put everything on
 # one class, so that its answers keep more entropy. Alone, this network is
-# surer than it is right; doubt helps it here.
+# too sure of itself; more doubt lowers its ECE.
 
 # %% fig_alt="Two forest plots for four forms of mutual learning against the student alone, on Fashion-MNIST. Above, accuracy: heavy is worse, the intervals of the others contain zero. Below, calibration error: DML, three and DML_e are lower." tags=["hide-input"]
 figure, panels = plt.subplots(2, 1, figsize=(5, 7))

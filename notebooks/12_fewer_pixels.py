@@ -127,8 +127,9 @@ plt.show()
 # image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
 # \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is right, $p = \pi$, this
 # is $\bar p(s)$ again. **A right teacher and the labels have the same best
-# student.** (At $T > 1$ the targets are softened, and a student may be [too
-# sure of itself](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself).)
+# student.** (At $T > 1$ only the softened means agree, and at $T = 1$ a
+# student may be
+# [too sure](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself).)
 
 
 # %%

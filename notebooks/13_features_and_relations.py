@@ -88,8 +88,8 @@ pictures.picture("features_and_relations")
 # **forward hook**: a function that PyTorch calls after a module has run, with
 # the module, its inputs and its output. The hook below keeps the output under
 # the module's name. It returns nothing, for what a hook returns takes the
-# output's place. And it is removed at the end: a hook that stays runs in every
-# later pass, and the memory of the last one is never free.
+# output's place. And it is removed at the end: a forgotten hook runs in every
+# later pass, and keeps that pass's output in memory.
 
 
 # %%
@@ -442,9 +442,10 @@ def on_relations(ours, theirs, labels, weight):
 # %% [markdown]
 # Every method has a hundred epochs and **six trials**: labels six learning
 # rates; every other method three rates, each with two settings of its own.
-# (Hints go on with the temperature that soft labels chose.) A trial is the
-# mean of two seeds on the validation images. The best then learns from ten new
-# seeds. A seed gives fifty images and first weights, the same for all methods.
+# (Hints spend the first ten or thirty epochs on the hint, then go on with the
+# temperature that soft labels chose.) A trial is the mean of two seeds on the
+# validation images. The best then learns from ten new seeds. A seed gives
+# fifty images and first weights, the same for all methods.
 #
 # (An earlier version of this page trained half as long, every method at the
 # rate that labels had chosen. In it relations were ahead of soft labels. It
@@ -536,9 +537,9 @@ pd.DataFrame(rows).T.fillna("")
 # difference is found, but their intervals are several points wide: hints may
 # be a few points ahead, and relations a few behind.
 #
-# Six trials are a small grid, and some choices lie at its edge, so other grids
-# may move any of these rows. So may the length of the training: relations had
-# a lead in the earlier version, and do not have it here.
+# Six trials are a small grid, and nearly every choice lies at its edge, so
+# other grids may move any of these rows. So may the length of the training:
+# relations had a lead in the earlier version, and do not have it here.
 
 # %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels and attention lie about ten points left of zero, and their intervals exclude it. The intervals of hints and relations contain zero; the mean of hints is right of it, that of relations left." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
@@ -583,7 +584,7 @@ if ahead := verdicts.gains(found, methods, PLAIN, SIZE):
 #
 # - Large networks and many images, for which these methods were made. Fifty
 #   digits and two tiny CNNs say how they are compared, not how they rank.
-# - Attention or relations *beside* soft labels. All three papers try some of
+# - Attention or relations *beside* soft labels. The papers of both try some of
 #   that, and each combination is one more weight to tune.
 # - A better layer. Which layers are compared is a setting too, and was fixed
 #   here beforehand.

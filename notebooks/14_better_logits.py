@@ -281,8 +281,8 @@ published.set_index("loss")
 # [chosen by ablation](https://github.com/sunshangquan/logit-standardization-KD/issues/25);
 # the rival kept the one that it
 # [had inherited](https://github.com/sunshangquan/logit-standardization-KD/issues/8).
-# Plain soft labels with weight 9 at $T = 2$, the row that would tell which of
-# the three helped, are in neither table.
+# A row of plain soft labels with weight 9 at $T = 2$ would show what
+# standardising adds. Neither source has it.
 #
 # The third is a
 # [mean of four runs](https://github.com/sunshangquan/logit-standardization-KD/issues/12),
@@ -474,9 +474,9 @@ pd.DataFrame(rows).T[order].fillna("")
 # The figure has the three losses beside either rival. Over untuned soft labels
 # the decoupled and the standardised loss gain about five points, and the
 # interval is far from zero: a finding for a paper. Over soft labels that were
-# **tuned alike, no difference is found**. That does not make them equal: both
-# intervals leave room for a point or more. Correlations, at the best of their
-# settings, are behind.
+# **tuned alike**, in temperature and weight, **no difference is found**. That
+# does not make them equal: both intervals leave room for a point or more.
+# Correlations, at the best of their settings, are behind.
 
 # %% fig_alt="A forest plot of six paired differences. Decoupled and standardised losses lie about five points right of zero over untuned soft labels, and about at zero over tuned ones. Correlations lie slightly right of zero over untuned soft labels, their interval containing it, and left of zero over tuned ones." tags=["hide-input"]
 differences = {}

@@ -29,9 +29,9 @@ NETWORKS = {
     "vit": "ViT",
     "resnet18": "ResNet-18",
     "resnet18_10k": "ResNet-18 trained on the same images",
-    "resnet18_half": "ResNet-18 that sees 14 x 14 pixels",
+    "resnet18_half": "ResNet-18 that sees 14 x 14 of the 28 x 28 pixels",
     "resnet18_narrow": "ResNet-18",
-    "resnet18_quarter": "ResNet-18 that sees 7 x 7 pixels",
+    "resnet18_quarter": "ResNet-18 that sees 7 x 7 of the 28 x 28 pixels",
     "resnet50": "ResNet-50",
     "resnet50_long": "ResNet-50, trained for longer",
     "small_cnn": "small CNN",
@@ -171,13 +171,13 @@ def _legend(untested: int) -> str:
         "What a student gains in test accuracy when a teacher's soft labels "
         "are added, against the same student with labels alone: the mean "
         "over paired seeds, in percentage points, ± half of its 95 % "
-        "interval. In brackets: how wide a ResNet is, beside the published "
-        "one, and millions of parameters."
+        "interval. In brackets: a ResNet's width beside the published "
+        "one's, and parameters in millions."
     )
     if untested:
         text += (
-            f" Left out: {untested} with a teacher that is not clearly "
-            "better than its student, which tests nothing."
+            f" Left out: {untested} comparisons whose teacher is not clearly "
+            "better than its student: they test nothing."
         )
     return text
 
