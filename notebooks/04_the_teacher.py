@@ -320,10 +320,9 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## The loop
 #
-# Every batch is shifted at random, so that an image seldom looks the same
-# twice in a row. The digits move by up to one pixel. The images of CIFAR-10,
-# in the teacher's record below, move by up to four and are mirrored half of
-# the time. Digits must not be: a mirrored 3 is not a 3.
+# Every batch is shifted at random. The digits move by up to one pixel. The
+# images of CIFAR-10, in the teacher's record below, move by up to four and are
+# mirrored half of the time. Digits must not be: a mirrored 3 is not a 3.
 
 
 # %%
