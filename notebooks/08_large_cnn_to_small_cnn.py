@@ -7,8 +7,8 @@
 # > **Answer.** When it is better than the small one itself, and when it is
 # > asked about many images. In one of two well-known pairs the student
 # > gained. In the other our large network was worse than the small one, so
-# > nothing was tested. On digits the teacher's answers for images without
-# > labels were worth about as much as their labels.
+# > nothing was tested. On digits no difference was found between the teacher's
+# > answers for images without labels and their labels.
 # >
 # > **Evidence.** Five paired seeds of each pair on 10,000 images of CIFAR-10
 # > (JPEG copy), small networks and few epochs, so no replication. Six paired

@@ -328,8 +328,8 @@ pd.DataFrame(rows).T
 # 600 images.) The ViT's students came out a little ahead of the CNN's, but so
 # did their teachers on the test images. With three teachers of each kind that
 # says nothing about transformers in general. (Two students share a teacher,
-# so six pairs are not quite independent, and true 95 % intervals would be a
-# little wider than these.)
+# so six pairs are not quite independent, and true 95 % intervals would be
+# wider than these.)
 
 # %% fig_alt="A forest plot in points of test accuracy on the digits. The students of the ViT and of the CNN are far ahead of the students on labels; the ViT's students are a little ahead of the CNN's." tags=["hide-input"]
 gains = {
@@ -368,8 +368,8 @@ interval_table(gains)
 #
 # By hand, with 100 images: right on 90 and on 80, two independent networks
 # coincide on $72 + 2 = 74$. Let ours coincide on 82. Then
-# $\kappa = (82 - 74) / (100 - 74) = 4/13$. Zero is chance, one the same
-# mistakes.
+# $\kappa = (82 - 74) / (100 - 74) = 4/13$. Zero is chance, one mistakes on
+# the same images.
 
 
 # %%

@@ -8,8 +8,7 @@
 # > **Answer.** Here they were not found to be right more often than students
 # > alone, but on Fashion-MNIST their confidence fitted better. There is no
 # > evidence of instability. Runs failed at a large learning rate when the
-# > loop validated with `eval()` and never called `train()` again. That harms
-# > students without peers, too.
+# > loop validated with `eval()` and never called `train()` again.
 # >
 # > **Evidence.** Five paired seeds of each method on 3,000 images of
 # > Fashion-MNIST, a narrow ResNet-18; six paired seeds on digits. Five

@@ -216,8 +216,8 @@ plt.show()
 # ```
 #
 # `F.kl_div` takes the logarithm of its target, here of a negative number. The
-# loss is not a number, yet its gradient is finite and leads away from teacher
-# and label. What is in logarithms, and why, is asked often ([vit-pytorch
+# loss is not a number, yet its gradient is finite: it drives all probabilities
+# but one to zero. What is in logarithms, and why, is asked often ([vit-pytorch
 # 289](https://github.com/lucidrains/vit-pytorch/issues/289)).
 #
 # <details markdown="1">
