@@ -2178,9 +2178,9 @@ def test_chapter_14_what_is_tuned_alike_is_not_found_to_be_ahead():
     untuned, tuned = "over soft, untuned", "over soft, tuned"
     assert (
         "Two of three newer losses were well ahead of soft labels with "
-        "default settings. None of the three was found to be ahead of soft "
-        "labels that were tuned with as many trials, and correlations were "
-        "behind."
+        "default settings. With one learning rate for all, none of the three "
+        "was found to be ahead of soft labels that were tuned with as many "
+        "trials, and correlations were behind."
     ) in prose
     assert (
         "Over untuned soft labels the decoupled and the standardised loss "
