@@ -2177,30 +2177,25 @@ def test_chapter_14_what_is_tuned_alike_is_not_found_to_be_ahead():
     prose, tables = chapter("14_better_logits")
     untuned, tuned = "over soft, untuned", "over soft, tuned"
     assert (
-        "Two of three newer losses were well ahead of soft labels with "
-        "default settings. With one learning rate for all, none of the three "
-        "was found to be ahead of soft labels that were tuned with as many "
-        "trials, and correlations were behind."
+        "All of three newer losses were ahead of soft labels with default "
+        "settings. Over soft labels that were tuned with as many trials no "
+        "difference was found for one, and two were behind."
     ) in prose
     assert (
-        "Over untuned soft labels the decoupled and the standardised loss "
-        "gain about five points, and the interval is far from zero"
+        "Over untuned soft labels all three gain, and every interval "
+        "excludes zero"
     ) in prose
-    for loss in ("decoupled", "standardised"):
-        low, high = over(tables, loss, untuned)
-        assert low > 2 and 4 < (low + high) / 2 < 6.5
-        low, high = over(tables, loss, tuned)
-        assert low <= 0 <= high
+    for loss in OF_LOGITS:
+        assert over(tables, loss, untuned)[0] > 0
     assert (
-        "Over soft labels that were tuned alike, in temperature and weight, "
-        "no difference is found" in prose
-    )
-    assert "both intervals leave room for a point or more." in prose
-    for loss in ("decoupled", "standardised"):
-        assert over(tables, loss, tuned)[1] >= 1
+        "no difference is found for the decoupled loss, and the two others "
+        "are behind. The decoupled loss may still be a point or two ahead"
+    ) in prose
+    low, high = over(tables, "decoupled", tuned)
+    assert low <= 0 and 1 < high < 2.5
+    for loss in ("standardised", "correlations"):
+        assert over(tables, loss, tuned)[1] < 0
     assert "Every seed draws another fifty." in prose
-    assert "Correlations, at the best of their settings, are behind." in prose
-    assert over(tables, "correlations", tuned)[1] < 0
     assert (
         "Untuned, soft labels are hardly ahead of labels. Tuned, they gain "
         "several times as much, from the same teacher and by the same loss."
