@@ -460,8 +460,8 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="± 95 % interval")
 # [Chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself) shows
 # why.
 #
-# Runs on all 45,000 images, with temperature and weight chosen on validation
-# images, are still being recorded.
+# Chapter 6 has runs on all 45,000 images too, with temperature and weight
+# chosen on validation images.
 
 # %% fig_alt="Two panels with the gain in points and 95 % intervals. Against temperature it falls slowly from 1 to 12, where it is around zero. Against the teacher's weight it is nearly constant from 0.3 to 1." tags=["hide-input"]
 half = "vit_half_epochs"

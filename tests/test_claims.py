@@ -1349,10 +1349,8 @@ VIT, TAUGHT = "scratch-vit-cifar10", "soft-vit_from_resnet18-cifar10"
 TAUGHT_10K = "soft-vit_from_resnet18_10k-cifar10"
 FIRST_CHOICE = "argmax-vit_from_resnet18-cifar10"
 RESNET = "teacher-resnet18-cifar10"
-STILL = (
-    "Runs on all training images are still being recorded.",
-    "are being recorded and will take this place.",
-)
+HALF_AS_LONG = "soft-vit_half_epochs_from_resnet18-cifar10"
+STILL = "Some are still being recorded; the table counts those that are there."
 
 
 def prose_6():
@@ -1376,90 +1374,121 @@ def gain(ours, theirs, score="accuracy", size="laptop"):
     )
 
 
-def curves_6(recipe):
-    seeds = records.curves(recipe, "laptop").groupby("seed")
-    return [run["accuracy"].tolist() for _, run in seeds]
+def of_6(recipe, size="overnight"):
+    return verdicts.runs_of(SHIPPED, recipe, size)
 
 
-def of_6(recipe):
-    return verdicts.runs_of(SHIPPED, recipe, "laptop")
+def curves_6():
+    r"""Of the pairs: validation accuracies by labels, and by soft labels."""
+    sides = [records.curves(r, "overnight") for r in (VIT, TAUGHT)]
+    both = set(sides[0]["seed"]) & set(sides[1]["seed"])
+    return [
+        [
+            run["accuracy"].tolist()
+            for seed, run in side.groupby("seed")
+            if seed in both
+        ]
+        for side in sides
+    ]
 
 
 def area_6():
+    labels, soft = curves_6()
     return paired_difference(
-        [100 * area_under_curve(curve) for curve in curves_6(TAUGHT)],
-        [100 * area_under_curve(curve) for curve in curves_6(VIT)],
+        [100 * area_under_curve(curve) for curve in soft],
+        [100 * area_under_curve(curve) for curve in labels],
     )
 
 
-def config_6(recipe):
-    return records.read(recipe, "laptop", seed=0)["config"]
+def config_6(recipe, size="laptop"):
+    return records.read(recipe, size, seed=0)["config"]
 
 
 def check_size_of_chapter_6(found, source, prose):
     r"""It reads the largest pair, and says what is still to come."""
-    (size,) = re.findall(r'^SIZE = "(\w+)"$', source, re.M)
-    pairs = len(verdicts.pairs_of(found, TAUGHT, VIT, "overnight"))
-    recorded = pairs >= headline.FEWEST_PAIRS
-    assert size == ("overnight" if recorded else "laptop")
-    assert [s in prose for s in STILL] == [not recorded] * len(STILL)
+    ((size, smaller),) = re.findall(
+        r'^SIZE, SMALLER = "(\w+)", "(\w+)"$', source, re.M
+    )
+    assert (size, smaller) == ("overnight", "laptop")
+    pairs = len(verdicts.pairs_of(found, TAUGHT, VIT, size))
+    assert pairs >= headline.FEWEST_PAIRS
+    assert (STILL in prose) == (pairs < 5)
 
 
-def test_chapter_6_reads_the_larger_runs_once_they_are_there():
+def test_chapter_6_says_what_is_still_to_come():
     source = CHAPTER_6.read_text("utf-8")
     check_size_of_chapter_6(SHIPPED, source, prose_6())
-    small = source.replace('SIZE = "overnight"', 'SIZE = "laptop"')
-    large = source.replace('SIZE = "laptop"', 'SIZE = "overnight"')
     none = [run for run in SHIPPED if run["size"] != "overnight"]
-    found = none + runs(VIT, [0.7, 0.7, 0.7], "overnight")
-    two = found + runs(TAUGHT, [0.7, 0.8], "overnight")
-    all3 = found + runs(TAUGHT, [0.7, 0.8, 0.8], "overnight")
-    still = " ".join(STILL)
-    for fitting in ((none, small, still), (two, small, still)):
-        check_size_of_chapter_6(*fitting)
-    check_size_of_chapter_6(all3, large, "")
-    for stale in (
-        (all3, small, still),
-        (all3, large, still),
-        (two, large, ""),
-    ):
+    few, all_five = (
+        none
+        + runs(VIT, [0.7] * pairs, "overnight")
+        + runs(TAUGHT, [0.8] * pairs, "overnight")
+        for pairs in (headline.FEWEST_PAIRS, 5)
+    )
+    check_size_of_chapter_6(few, source, STILL)
+    check_size_of_chapter_6(all_five, source, "")
+    for found, prose in ((few, ""), (all_five, STILL), (none, STILL)):
         with pytest.raises(AssertionError):
-            check_size_of_chapter_6(*stale)
+            check_size_of_chapter_6(found, source, prose)
 
 
 def test_chapter_6_answers_its_question():
     says_6(
-        "With soft labels the student was right more often at the end and "
-        "ahead on the way, but it stayed far behind its teacher, and, taught "
-        "at temperature 3, it was too sure of its answers.",
-        "Soft labels end above labels, and the interval excludes zero.",
+        "Here it could, by little. With soft labels the student was right "
+        "more often at the end and ahead on the way, but it stayed far "
+        "behind its teacher and was too sure of its answers.",
+        "Soft labels end above labels.",
     )
-    assert gain(TAUGHT, VIT).low > 0
+    found = gain(TAUGHT, VIT, size="overnight")
+    assert found.low > 0 and found.mean < 3
     assert area_6().low > 0
-    assert gain(TAUGHT, VIT, "ece").low > 0
-    teacher = records.read(RESNET, "laptop", seed=0)["test"]["accuracy"]
+    assert gain(TAUGHT, VIT, "ece", "overnight").low > 0
+    (teacher,) = of_6(RESNET)
     best = max(run["test"]["accuracy"] for run in of_6(TAUGHT))
-    assert teacher > best + 0.1
+    assert teacher["test"]["accuracy"] > best + 0.1
 
 
 def test_chapter_6_says_what_its_runs_are():
     says_6(
-        "Five paired seeds on 10,000 images of CIFAR-10 (JPEG copy); the "
-        "teacher, a half-wide ResNet-18, is better than every student.",
-        "The teacher is a ResNet-18 of half the usual width (32 channels in "
-        "its first layer, not 64), trained for seven epochs on 45,000 images.",
-        "The students had 10,000 of these images, twenty epochs and patches "
-        "of 8 by 8 pixels. All saw a JPEG copy of CIFAR-10. The soft labels "
-        "had $T = 3$ and $w = 0.9$, not tuned. Each kind of student had its "
-        "learning rate chosen from one grid, on the validation images.",
+        "Paired seeds on 45,000 images of CIFAR-10 (JPEG copy), and five on "
+        "10,000; the teacher, a half-wide ResNet-18, is better than every "
+        "student.",
+        "All saw a JPEG copy of CIFAR-10: all 45,000 training images, each "
+        "in twenty crops that were drawn once, the same for every run. The "
+        "validation images chose the settings, in trials of five epochs: for "
+        "labels one of three learning rates, $2 \\cdot 10^{-3}$; for soft "
+        "labels, at this rate, one of six pairs, $T = 2$ and $w = 0.9$.",
     )
-    pairs = verdicts.pairs_of(SHIPPED, TAUGHT, VIT, "laptop")
-    assert len(pairs) == len(of_6(VIT)) == len(of_6(TAUGHT)) == 5
-    for recipe in (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, RESNET):
-        assert {run["source"] for run in of_6(recipe)} == {"jpeg-q75"}
-        assert verdicts.weakness(SHIPPED, (recipe,), "laptop") == ""
+    vit, taught = (config_6(recipe, "overnight") for recipe in (VIT, TAUGHT))
+    for config in (vit, taught):
+        assert config["training_images"] == 0
+        assert config["epochs"] == config["views"] == 20
+        assert (config["trial_epochs"], config["learning_rate"]) == (5, 2e-3)
+    assert len(vit["learning_rates"]) == 3 and not taught["learning_rates"]
+    assert len(taught["temperatures"]) * len(taught["loss_weights"]) == 6
+    assert (taught["temperature"], taught["teacher_weight"]) == (2.0, 0.9)
+    check_teachers_of_6("overnight", VIT, TAUGHT, RESNET)
+
+
+def check_teachers_of_6(size, *recipes):
+    r"""On the copy, and with a teacher that is above its students."""
+    for recipe in recipes:
+        assert {run["source"] for run in of_6(recipe, size)} == {"jpeg-q75"}
+        assert verdicts.weakness(SHIPPED, (recipe,), size) == ""
+    assert config_6(RESNET, size)["architecture"] == "resnet18"
+    assert config_6(RESNET, size)["width"] == 32
+
+
+def test_chapter_6_says_what_its_smaller_runs_are():
+    says_6(
+        "The other rows are of smaller runs with five seeds: 10,000 of the "
+        "images, patches of 8 by 8, a teacher of seven epochs, $T = 3$, not "
+        "tuned."
+    )
+    small = (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
+    assert {len(of_6(recipe, "laptop")) for recipe in small} == {5}
+    check_teachers_of_6("laptop", *small, RESNET)
     teacher = config_6(RESNET)
-    assert (teacher["architecture"], teacher["width"]) == ("resnet18", 32)
     assert teacher["epochs"] == 7 and not teacher.get("training_images")
     vit, taught = config_6(VIT), config_6(TAUGHT)
     for config in (vit, taught):
@@ -1478,26 +1507,24 @@ def test_chapter_6_its_curves():
         "labels are worse all along."
     )
     means = {
-        recipe: records.curves(recipe, "laptop").groupby("epoch").mean(True)
+        recipe: records.curves(recipe, "overnight").groupby("epoch").mean(True)
         for recipe in (VIT, TAUGHT, RESNET)
     }
     lead = means[TAUGHT]["accuracy"] - means[VIT]["accuracy"]
-    assert (lead.iloc[-10:] > 0).all() and lead.iloc[-1] > lead.iloc[0]
+    assert (lead.iloc[-10:] > 0).all()
     level = means[RESNET]["accuracy"].iloc[-1]
-    assert level > max(max(c) for c in curves_6(TAUGHT)) + 0.1
+    assert level > max(max(curve) for curve in curves_6()[1]) + 0.1
     assert (means[TAUGHT]["nll"] > means[VIT]["nll"]).all()
 
 
 def test_chapter_6_sooner():
     says_6(
         "The area is larger with soft labels. To each level they needed "
-        "about one epoch less, though the interval does not exclude zero at "
-        "every one.",
-        "And half the training did not suffice: soft labels for ten epochs, "
-        "with a schedule that ends there, stayed below labels for twenty.",
+        "about one epoch less, but only at the first does the interval "
+        "exclude zero.",
     )
     assert area_6().low > 0
-    labels, soft = curves_6(VIT), curves_6(TAUGHT)
+    labels, soft = curves_6()
     end = statistics.mean(curve[-1] for curve in labels)
     less = [
         paired_difference(
@@ -1507,21 +1534,20 @@ def test_chapter_6_sooner():
         for share in (0.7, 0.8, 0.9)
     ]
     assert all(-1.5 < one.mean < -0.5 for one in less)
-    assert {one.found for one in less} == {True, False}
-    half = "soft-vit_half_epochs_from_resnet18-cifar10"
-    assert config_6(half)["epochs"] == 10
-    assert gain(half, VIT).high < 0
+    assert [one.found for one in less] == [True, False, False]
 
 
 def test_chapter_6_where_the_gain_comes_from():
     says_6(
-        "This teacher has seen 45,000 labels, its student 10,000.",
+        "Their teacher has seen 45,000 labels, its student 10,000.",
         "A second teacher, 10k, was trained on the student's own 10,000 "
         "images. Its soft labels helped too, and between the two teachers no "
         "difference was found.",
         "Nothing is soft in it, and it gave a part of the gain. Soft labels "
         "were ahead of it, but with more weight on the teacher, so softness "
         "alone is not measured.",
+        "And half the training did not suffice: soft labels for ten epochs, "
+        "with a schedule that ends there, stayed below labels for twenty.",
     )
     young = config_6(TAUGHT_10K)["teacher"]
     assert config_6(young)["training_images"] == 10_000
@@ -1532,52 +1558,51 @@ def test_chapter_6_where_the_gain_comes_from():
     assert gain(TAUGHT, FIRST_CHOICE).low > 0
     first, taught = config_6(FIRST_CHOICE), config_6(TAUGHT)
     assert first["teacher_weight"] == 0.5 < taught["teacher_weight"]
+    assert config_6(HALF_AS_LONG)["epochs"] == 10
+    assert gain(HALF_AS_LONG, VIT).high < 0
     says_6("Runs with permuted wrong classes, as in [chapter 1]")
     assert not [run for run in SHIPPED if "permuted-vit" in run["recipe"]]
 
 
 def test_chapter_6_too_sure_of_itself():
     says_6(
-        "At $T = 3$ it is worse than with labels. Shorter runs tried $T = 1$ "
-        "too: there it stayed low, and in accuracy no difference from "
-        "$T = 3$ was found. So $T = 3$ was a poor choice.",
+        "With soft labels it is worse than with labels. In smaller runs of "
+        "ten epochs $T = 3$ did the same harm and $T = 1$ none, and in "
+        "accuracy no difference between these two was found.",
     )
     at_1, at_3 = (
         f"soft_t{t}-vit_half_epochs_from_resnet18-cifar10" for t in (1, 3)
     )
     labels = "scratch-vit_half_epochs-cifar10"
-    assert gain(TAUGHT, VIT, "ece").low > 0
+    assert gain(TAUGHT, VIT, "ece", "overnight").low > 0
     assert gain(at_3, labels, "ece").low > 0
     assert gain(at_3, at_1, "ece").low > 0
-    assert max(run["test"]["ece"] for run in of_6(at_1)) < 0.03
+    assert max(run["test"]["ece"] for run in of_6(at_1, "laptop")) < 0.03
+    assert gain(at_1, labels, "ece").mean < 0.01
     assert not gain(at_3, at_1).found
 
 
 def test_chapter_6_its_costs():
     says_6(
-        "that is many times the work of training the student",
+        "that is several times the work of training the student",
         "The student is smaller on every line, measured on one processor "
-        "thread. For one image at a time it is not faster by as much as its "
-        "multiply-adds promise",
+        "thread. In time it gains less than in multiply-adds.",
     )
-    paid = costs.read("laptop")
+    paid = costs.read("overnight")
     assert paid["threads"] == 1
     teacher, student = paid["models"]["teacher"], paid["models"]["student"]
     assert teacher["recipe"] == RESNET and student["recipe"] == VIT
-    for key in ("parameters", "multiply_adds"):
-        assert teacher[key] > student[key]
+    adds = teacher["multiply_adds"] / student["multiply_adds"]
+    assert adds > 1 and teacher["parameters"] > student["parameters"]
     for batch in ("1", "128"):
         big, small = teacher["batches"][batch], student["batches"][batch]
-        assert big["milliseconds"] > small["milliseconds"]
+        assert 1 < big["milliseconds"] / small["milliseconds"] < 0.9 * adds
         assert big["peak_bytes"] > small["peak_bytes"]
-    adds = teacher["multiply_adds"] / student["multiply_adds"]
-    alone = [
-        side["batches"]["1"]["milliseconds"] for side in (teacher, student)
-    ]
-    assert alone[0] / alone[1] < adds / 2
-    shown = 20 * 10_000
-    work = (3 * 7 * 45_000 + shown) * teacher["multiply_adds"]
-    assert work > 5 * 3 * shown * student["multiply_adds"]
+    epochs, shown = (
+        config_6(recipe, "overnight")["epochs"] for recipe in (RESNET, TAUGHT)
+    )
+    work = (3 * epochs + shown) * teacher["multiply_adds"]
+    assert work > 3 * 3 * shown * student["multiply_adds"]
 
 
 # Chapter 11: the digits by its tables, the clothes by the records.
