@@ -275,8 +275,8 @@ torch.testing.assert_close(distillation_loss(z, v, y), expected)
 # 0.20, 0.70, 0.10. The hard label of both is "truck". The soft label belongs
 # to the crop.
 #
-# Suppose the teacher is asked about another crop than the student is shown.
-# Over the epochs the student then gets both answers for one crop. For $K$
+# Suppose teacher and student each get a random crop of their own. Over the
+# epochs one crop of the student then meets both answers. For $K$
 # answers $p_k$ with mean $\bar p$, write
 # $\log \frac{p_k}{q} = \log \frac{p_k}{\bar p} + \log \frac{\bar p}{q}$ and
 # average:
@@ -436,8 +436,8 @@ def validation_curves(recipe, seeds):
 # those that are there.
 #
 # Networks and losses are those of the program, with the shipped teacher. All
-# saw a **JPEG copy** of CIFAR-10: all 45,000 training images, each in twenty
-# crops that were drawn once, the same for every run. The validation images
+# saw a **JPEG copy** of CIFAR-10: all 45,000 training images, one of twenty
+# crops in each epoch, drawn once, alike in every run. The validation images
 # chose the settings, in trials of five epochs: for labels one of three
 # learning rates, $2 \cdot 10^{-3}$; for soft labels, at this rate, one of six
 # pairs, $T = 2$ and $w = 0.9$.
@@ -532,10 +532,11 @@ pd.DataFrame(rows).T.round(1)
 # dot is a pair of runs.
 #
 # The other rows are of **smaller runs** with five seeds: 10,000 of the
-# images, patches of 8 by 8, a teacher of seven epochs, $T = 3$, not tuned.
+# images, patches of 8 by 8, a teacher of seven epochs, $T = 3$ and $w = 0.9$,
+# not tuned.
 #
-# Their teacher has seen 45,000 labels, its student 10,000. Does it only pass
-# on the others? A second teacher, **10k**, was trained on the student's own
+# Their teacher saw 45,000 labels, the student 10,000. Is the gain just those
+# extra labels? A second teacher, **10k**, was trained on the student's own
 # 10,000 images. Its soft labels helped too, and between the two teachers no
 # difference was found.
 #
@@ -583,8 +584,8 @@ plt.show()
 #
 # *ECE*, the expected calibration error, says how far confidence is from the
 # share of right answers. With soft labels it is worse than with labels. In
-# smaller runs of ten epochs $T = 3$ did the same harm and $T = 1$ none, and
-# in accuracy no difference between these two was found.
+# smaller runs of ten epochs $T = 3$ did more harm and $T = 1$ none, and in
+# accuracy no difference between these two was found.
 
 # %% tags=["hide-input"]
 rows = {"labels": (LABELS, SIZE), "T = 2": (SOFT, SIZE)}
@@ -702,11 +703,12 @@ work = pd.Series(work, name="in trainings of the student")
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# Give the student more epochs (`--set epochs=120` on `scratch-vit-cifar10`
+# Give the student more epochs (`--set epochs=150` on `scratch-vit-cifar10`
 # at size `overnight`), or more width. Fix budget and grid first, pair the
 # seeds, report the interval.
-# Soft labels are worth their price where labels are few, or where one teacher
-# serves many students.
+# Soft labels are cheaper where one teacher serves many students. Whether few
+# labels make them worth more is a question of
+# [chapter 15](15_when_it_pays.ipynb).
 #
 # </details>
 
