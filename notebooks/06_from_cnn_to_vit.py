@@ -109,7 +109,7 @@ def digits():
 # Networks and loops are the same.
 
 # %%
-full = torch.cuda.is_available()  # set it to True to wait for a processor
+full = torch.cuda.is_available()  # True: CIFAR-10 on a CPU too, for hours
 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 if full:
     training, watched = Shown("train", shifted), Shown("validation", plain)
@@ -276,8 +276,8 @@ torch.testing.assert_close(distillation_loss(z, v, y), expected)
 # to the crop.
 #
 # Suppose teacher and student each get a random crop of their own. Over the
-# epochs one crop of the student then meets both answers. For $K$
-# answers $p_k$ with mean $\bar p$, write
+# epochs one crop of the student then meets both answers. For $K$ answers $p_k$
+# with mean $\bar p$, write
 # $\log \frac{p_k}{q} = \log \frac{p_k}{\bar p} + \log \frac{\bar p}{q}$ and
 # average:
 #
@@ -705,9 +705,8 @@ work = pd.Series(work, name="in trainings of the student")
 #
 # Give the student more epochs (`--set epochs=150` on `scratch-vit-cifar10`
 # at size `overnight`), or more width. Fix budget and grid first, pair the
-# seeds, report the interval.
-# Soft labels are cheaper where one teacher serves many students. Whether few
-# labels make them worth more is a question of
+# seeds, report the interval. Soft labels are cheaper where one teacher serves
+# many students. Whether few labels make them worth more is a question of
 # [chapter 15](15_when_it_pays.ipynb).
 #
 # </details>

@@ -104,8 +104,8 @@ def test_the_first_photograph_is_right_and_the_least_sure():
 
 
 def test_it_is_told_what_the_students_make_of_the_first_photograph():
-    text = re.sub(r"<[^>]+>", "", html.unescape(soft_labels.block()))
     block = soft_labels.block()
+    text = re.sub(r"<[^>]+>", "", html.unescape(block))
     first = int(re.search(r'value="(\d+)"[^>]* checked', block)[1])
     label = PHOTOGRAPHS[first]["label"]
     place = CIFAR10_CLASSES.index(label)

@@ -249,10 +249,8 @@ def outcome(claim: Claim, found: list[dict]) -> Outcome:
         for pair in pairs
         if all(arm and len(arm.records) > 1 for arm in pair)
     ]
-    if not recorded:
-        return Outcome(claim)
-    best = max(recorded, key=lambda pair: min(map(rank, pair)))
-    return _judge(claim, found, *best)
+    best = max(recorded, key=lambda pair: min(map(rank, pair)), default=None)
+    return _judge(claim, found, *best) if best else Outcome(claim)
 
 
 def _judge(claim: Claim, found: list[dict], ours, theirs) -> Outcome:

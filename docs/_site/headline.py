@@ -19,8 +19,8 @@ from labkd.inference import (
 
 MARKER = "<!-- headline -->"
 CENTRAL = "soft-vit_from_resnet18-cifar10"
-# The largest that has been recorded stands on the page, once it has three
-# pairs: the interval of two is 12.7 standard errors long to each side.
+# The largest that has three pairs stands on the page, else the largest: the
+# interval of two pairs is 12.7 standard errors long to each side.
 SIZES = ("full", "overnight", "laptop")
 FEWEST_PAIRS = 3
 # Networks by their names in recipes; how large they are stands beside them.
