@@ -300,7 +300,7 @@ pd.DataFrame(
 # teacher has learned from 35,000 more, so part of a gain may be their labels.
 # Each has the best of three learning rates, chosen on validation images; $T$
 # and all weights were chosen beforehand. (Runs on all training images are
-# still being recorded. Until then these are of size `laptop`.)
+# still to be recorded. Until then these are of size `laptop`.)
 
 # %% tags=["hide-input"]
 arms = {
@@ -368,8 +368,9 @@ plt.show()
 # Soft labels, hard distillation and token all beat the labels alone; the
 # control does not. So what the token brings, it owes to the teacher. But one
 # head that learns both labels does **better** than two heads with one each,
-# and soft labels do better than hard distillation. (In the table *from* and
-# *to* are the ends of the 95 % interval.)
+# and soft labels do better than hard distillation. (The teacher has 0.9 of
+# the weight there and half of it here, so more than softness differs. In the
+# table *from* and *to* are the ends of the 95 % interval.)
 
 # %% tags=["hide-input"]
 rows = {

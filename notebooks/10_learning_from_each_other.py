@@ -7,8 +7,9 @@
 # >
 # > **Answer.** Here they were not found to be right more often than students
 # > alone, but on Fashion-MNIST their confidence fitted better. There is no
-# > evidence of instability. Runs failed at a large learning rate when the
-# > loop validated with `eval()` and never called `train()` again.
+# > evidence of instability. When the loop validated with `eval()` and never
+# > called `train()` again, pairs of students failed at a large learning
+# > rate, and students alone became worse.
 # >
 # > **Evidence.** Five paired seeds of each method on 3,000 images of
 # > Fashion-MNIST, a narrow ResNet-18; six paired seeds on digits. Five
@@ -278,8 +279,10 @@ for rate in (0.01, 0.1):
 # bad teacher of its peer. That is our explanation; no run here tests it.
 
 # %% tags=["hide-input"]
+size = sum(p.numel() for p in new_student(seed=0).parameters())
 rows = {
     name: {
+        "parameters": f"{size:,}",
         "test, %": f"{statistics.mean(right):.1f}",
         "± deviation": f"{statistics.stdev(right):.1f}",
         "worst seed, %": f"{min(right):.1f}",
@@ -492,7 +495,8 @@ pd.DataFrame(rows).T
 #   ([2015](../docs/references.md#ioffe2015)): section 3.1 for training and
 #   inference, 3.3 for large learning rates.
 # - Guo et al. ([2017](../docs/references.md#guo2017)): calibration. The ECE
-#   is of Naeini, Cooper and Hauskrecht (2015).
+#   is of Naeini, Cooper and Hauskrecht
+#   ([2015](../docs/references.md#naeini2015)).
 # - The code: [mutual_learning.py](../labkd/mutual_learning.py),
 #   [calibration.py](../labkd/calibration.py).
 # - Functions:

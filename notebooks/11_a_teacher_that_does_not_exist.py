@@ -305,6 +305,8 @@ def fit_temperature(logits, labels):
 
 # %%
 def train(student, images, labels, loss_function, learning_rate, seed):
+    device = next(student.parameters()).device
+    images, labels = images.to(device), labels.to(device)
     optimizer = torch.optim.AdamW(
         student.parameters(), learning_rate, betas=(0.9, 0.98)
     )
@@ -586,13 +588,15 @@ pd.DataFrame(rows).round(2)
 #   tested*. The recorded teachers of this student are no better than it is
 #   ([the rule](../labkd/verdicts.py)). Exercise 4 has a small test with a
 #   teacher that is.
+# - **What the second softmax does by itself.** *Softened* differs from
+#   *virtual* in $T$ as well, and no arm separates the two.
 # - That it also beats a baseline with *tuned* weight decay. With 100 images
 #   and a perceptron any regularisation is welcome.
-# - Photographs. On CIFAR-10, label smoothing and self-training are still being
+# - Photographs. On CIFAR-10, label smoothing and self-training are still to be
 #   recorded.
 #
-# To take home: the virtual teacher costs a line of code. Try it as you would
-# any regularisation, at $T = 1$, and fit a temperature afterwards.
+# The virtual teacher costs a line of code. Try it as you would any
+# regularisation, at $T = 1$, and fit a temperature afterwards.
 
 # %% [markdown]
 # ## Exercises

@@ -109,7 +109,7 @@ teacher = teacher.eval()
 # another seed, another learning rate, another method.
 
 # %% tags=["hide-input"]
-models = costs.read("laptop")["models"]
+models = costs.read("overnight")["models"]
 pairs = {
     "half-wide ResNet-18 and small ViT": (
         models["student"]["multiply_adds"],
@@ -180,6 +180,7 @@ assert_close(table[index, epoch].float(), live, atol=1e-2, rtol=1e-3)
 # %%
 def train(student, few, table, loss_function, learning_rate):
     """Learns the images `few` from a table by image and view."""
+    device = next(student.parameters()).device
     optimizer = torch.optim.AdamW(
         student.parameters(), learning_rate, fused=True
     )
@@ -190,8 +191,9 @@ def train(student, few, table, loss_function, learning_rate):
         for index in few[torch.randperm(len(few))].split(50):
             view = bank[index, epoch]
             shown = views.apply_views(images[index], view, padding=1)
-            student_logits = student(to_pixels(shown))
-            loss = loss_function(student_logits, table[index, epoch])
+            student_logits = student(to_pixels(shown).to(device))
+            targets = table[index, epoch].to(device)
+            loss = loss_function(student_logits, targets)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -278,18 +280,20 @@ for temperature, colour in ((1, figures.CORRECT), (4, figures.STUDENT)):
         label = f"T = {temperature}, {name}"
         axes.semilogy(range(1, 9), off, dashes, color=colour, label=label)
 axes.set(xlabel="probabilities kept of ten", ylabel="KL in nats")
-axes.set_title("CIFAR-10, JPEG copy", fontsize=12)
+run = records.read("teacher-resnet18-cifar10", "laptop", seed=0)
+name = f"ResNet-18, {100 * run['test']['accuracy']:.1f} % right"
+axes.set_title(f"{name}; CIFAR-10, JPEG copy", fontsize=12)
 axes.legend(fontsize=10)
 plt.show()
 
 # %% [markdown]
 # ## What came out
 #
-# Does it matter for the student? Four students learn from one table, on
-# digits, at $T = 4$: from all ten probabilities, from three with the rest
-# spread evenly, from three renormalised, and from the largest alone, that is
-# from a hard label. The first three have the soft term alone, $w = 1$, and the
-# last the cross-entropy.
+# Does it matter for the student? Four perceptrons with 32 hidden units learn
+# from one table, on digits, at $T = 4$: from all ten probabilities, from three
+# with the rest spread evenly, from three renormalised, and from the largest
+# alone, that is from a hard label. The first three have the soft term alone,
+# $w = 1$, and the last the cross-entropy.
 
 
 # %%
@@ -344,10 +348,18 @@ for kind in kinds:
     runs = [taught(kind, rates[kind], seed) for seed in range(200, 212)]
     right[kind] = [percent_right(student, *test) for student in runs]
 right = pd.DataFrame(right)
-rows = {"teacher": {"right, %": f"{percent_right(teacher, *test):.1f}"}}
+
+
+def size(model):
+    return f"{sum(p.numel() for p in model.parameters()):,}"
+
+
+rows = {"teacher": {"parameters": size(teacher)}}
+rows["teacher"]["right, %"] = f"{percent_right(teacher, *test):.1f}"
 for kind in kinds:
     rows[kind] = {
-        "learning rate": rates[kind],
+        "parameters": size(runs[0]),
+        "rate": rates[kind],
         "right, %": f"{right[kind].mean():.1f}",
         "± deviation": f"{right[kind].std():.1f}",
     }
@@ -439,9 +451,10 @@ rows = {
 pd.DataFrame(rows).T.map("{:.0e}".format)
 
 # %% [markdown]
-# These commands start a run on two GPUs of one machine, or on two CPU
-# processes, and on two machines with eight GPUs each (`N` is 0 on the first,
-# whose name is `FIRST`, and 1 on the other):
+# The first command starts a run on two GPUs of one machine, or in two CPU
+# processes; the second on two machines with eight GPUs each (`N` is 0 on the
+# first, whose name is `FIRST`, and 1 on the other). Here only two CPU
+# processes have run, never two GPUs or two machines:
 #
 # ```bash
 # torchrun --nproc_per_node 2 \
