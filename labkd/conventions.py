@@ -296,7 +296,7 @@ HUGGING_FACE = OneWeight(
 TORCHDISTILL = OneWeight(
     "torchdistill", True, _squared, (4.0, 0.5), without_labels=1.0
 )
-LIGHTNING = OneWeight("the Lightning source", True, _squared, (4.0, 0.5))
+LIGHTNING = OneWeight("the Lightning repository", True, _squared, (4.0, 0.5))
 DEIT = OneWeight("DeiT", False, _squared_over_classes, (1.0, 0.5))
 HAITONGLI = OneWeight("haitongli", False, _squared_over_classes, (20.0, 0.9))
 # Its `T*T * 2. * alpha` became a sum in the write-up below.

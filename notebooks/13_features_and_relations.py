@@ -164,12 +164,14 @@ def hint_loss(student_maps, teacher_maps, regressor):
 
 
 def train_on_hints(student, teacher, batches, layer, regressor, epochs, rate):
+    device = next(student.parameters()).device
     parameters = [*student.parameters(), *regressor.parameters()]
     optimizer = torch.optim.AdamW(parameters, rate, fused=True)
     teacher.eval()
     student.train()
     for _ in range(epochs):
         for images, _ in batches:  # the labels are not used
+            images = images.to(device)
             with torch.no_grad(), capture(teacher, layer) as theirs:
                 teacher(images)
             with capture(student, layer) as ours:
@@ -363,15 +365,12 @@ def split_of(name):
 
 @torch.no_grad()
 def percent_right(model, images, labels):
-    model.eval()
-    right = model(images).argmax(dim=1) == labels
+    right = model.eval()(images).argmax(dim=1) == labels
     return 100 * right.double().mean().item()
 
 
 images, labels = split_of("train")  # (1200, 1, 8, 8)
 validation, test = split_of("validation"), split_of("test")
-
-
 PLACES = ("middle", "last", "pool", "head")
 
 
@@ -397,12 +396,14 @@ def lesson_of(seed):
 
 # %%
 def train(student, batches, answers, loss_function, epochs, learning_rate):
+    device = next(student.parameters()).device
     weights = student.parameters()
     optimizer = torch.optim.AdamW(weights, learning_rate, fused=True)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     student.train()
     for _ in range(epochs):
         for (images, labels), theirs in zip(batches, answers, strict=True):
+            images, labels = images.to(device), labels.to(device)
             with capture(student, *PLACES) as ours:
                 student(images)
             loss = loss_function(ours, theirs, labels)

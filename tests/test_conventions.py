@@ -127,7 +127,7 @@ FORMULAS = {
     "Keras' Distiller": keras_distiller,
     "Hugging Face's guide": hugging_face,
     "torchdistill": torchdistill,
-    "the Lightning source": keras,
+    "the Lightning repository": keras,
     "DeiT": deit,
     "haitongli": haitongli,
     "attention transfer": attention_transfer,

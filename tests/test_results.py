@@ -17,6 +17,7 @@ import records_table
 import sweeps_table
 import usage
 import words
+from conftest import ROOT
 from scipy.stats import t as student_t
 
 from labkd import records
@@ -128,6 +129,34 @@ def test_the_csv_has_every_run():
         assert row["source"] == run["source"]
         assert int(row["epochs"]) == run["config"]["epochs"]
         assert row["name"] == words.whole(run)
+
+
+def test_a_student_of_a_cohort_is_as_large_as_one_alone():
+    alone = FOUND["scratch-resnet18-fashion_mnist", "laptop", 0]
+    own = f"ResNet-18 of {alone['parameters']:,} parameters"
+    assert words.student(alone, sized=True) == own
+    for method, students in (("mutual", 2), ("mutual_three", 3)):
+        run = FOUND[f"{method}-resnet18-fashion_mnist", "laptop", 0]
+        assert run["parameters"] == students * alone["parameters"]
+        assert words.student(run, sized=True) == own
+
+
+def test_the_charts_of_another_teacher_are_named():
+    page = (ROOT / "docs" / "results.md").read_text("utf-8")
+    told = re.search(
+        r"In the charts \*(.+)\* and \*(.+)\* the teacher was\s+trained once",
+        page,
+    ).groups()
+    # Only these runs name their teacher by a digest.
+    other = [
+        name
+        for axis, (name, *_) in sweeps_table.AXES.items()
+        if any(
+            "sha256" in FOUND[point.soft, "laptop", 0]["teacher"]
+            for point in sweeps.points(axis, "laptop", RECIPES)
+        )
+    ]
+    assert list(told) == other
 
 
 def test_without_records_there_is_a_page_all_the_same(tmp_path):

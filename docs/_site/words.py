@@ -24,8 +24,8 @@ LEARNED = {
     "soft": "soft labels",
     "permuted": "soft labels, wrong classes permuted (control)",
     "smoothing": "labels as soft as the teacher's (control)",
-    "argmax": "the teacher's first choices",
-    "token": "first choices through a token",
+    "argmax": "hard distillation",
+    "token": "the teacher's decisions through a token",
     "decoupled": "decoupled loss (DKD)",
     "standardised": "standardised logits",
     "correlations": "correlations (DIST)",
@@ -75,14 +75,15 @@ def turned(record: dict) -> str:
 def student(record: dict, *, sized: bool = False) -> str:
     """The network that was trained, with its parameters if asked.
 
-    Old records do not count them.
+    Old records do not count them; of a cohort all students are counted.
     """
     config = record["config"]
     name = NETWORKS.get(config.get("architecture"), record["recipe"])
     _, its_name, _ = records.parts_of(record["recipe"])
     name += _kind(its_name)
     if sized and record.get("parameters"):
-        name += f" of {record['parameters']:,} parameters"
+        each = record["parameters"] // config.get("cohort", 1)
+        name += f" of {each:,} parameters"
     return name + PIXELS.get(config.get("shrink", 1), "")
 
 
