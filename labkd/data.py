@@ -461,12 +461,9 @@ def _unpack(archive: Path, target: Path) -> None:
     # folder finds all of it, and an interrupted run leaves nothing there. The
     # rename comes last, for after it nobody looks for what is left over.
     scratch = target.with_name(f".unpacking-{target.name}")
-    images = scratch / "images"
+    with reading(archive, "fetch it again"):
+        splits = _decoded(archive)
     try:
-        images.mkdir(parents=True)
-        with reading(archive, "fetch it again"):
-            splits = _extract(archive, images)
-        shutil.rmtree(images)
         for part, split in splits.items():
             kept = {"images": split.images, "labels": split.labels}
             tensors.write(scratch / f"{part}.safetensors", kept, {})
@@ -476,19 +473,32 @@ def _unpack(archive: Path, target: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _extract(archive: Path, folder: Path) -> dict[str, ImageSet]:
+def _decoded(archive: Path) -> dict[str, ImageSet]:
+    # In memory: to write 60,000 files and remove them can take minutes.
+    pictures = {}
     with tarfile.open(archive, "r|xz") as members:
         for member in tqdm(members, f"unpacking {archive.name}", disable=None):
-            # The filter refuses what would leave the folder.
-            members.extract(member, folder, filter="data")
-    found = {}
-    for part in sorted(folder.glob("*/*")):
-        found[part.name] = image_folder(part, "jpeg-q75")
-        if found[part.name].class_names != CIFAR10_CLASSES:
-            raise ValueError(f"{part.name} has other classes than CIFAR-10")
-    if sorted(found) != ["test", "train"]:
-        raise ValueError(f"it holds {sorted(found)}, not test and train")
-    return found
+            if member.isfile():
+                raw = members.extractfile(member).read()
+                image = own_images.read_image(Path(member.name), raw)
+                pictures[member.name] = np.asarray(image).transpose(2, 0, 1)
+    parts: dict[str, dict[str, list[np.ndarray]]] = {}
+    for name in sorted(pictures):
+        *_, part, class_name, _ = ("", "", *Path(name).parts)
+        images = parts.setdefault(part, {}).setdefault(class_name, [])
+        images.append(pictures[name])
+    if sorted(parts) != ["test", "train"]:
+        raise ValueError(f"it holds {sorted(parts)}, not test and train")
+    return {part: _classes_of(part, found) for part, found in parts.items()}
+
+
+def _classes_of(part: str, found: dict[str, list[np.ndarray]]) -> ImageSet:
+    if tuple(found) != CIFAR10_CLASSES:
+        raise ValueError(f"{part} has other classes than CIFAR-10")
+    counts = [len(images) for images in found.values()]
+    pixels = np.stack([image for images in found.values() for image in images])
+    labels = np.repeat(np.arange(10), counts)
+    return _by_class(pixels, labels, CIFAR10_CLASSES, "jpeg-q75")
 
 
 def _idx_file(folder: Path, stem: str) -> Path | None:

@@ -7,6 +7,7 @@ class or the file: at the end, when the test images are opened, it would have
 cost the whole run.
 """
 
+import io
 import os
 import re
 import warnings
@@ -192,18 +193,20 @@ def _check_depth(image: Image.Image) -> None:
         raise ValueError(f"mode {image.mode}, not 8 bits")
 
 
-def read_image(path: Path) -> Image.Image:
+def read_image(path: Path, raw: bytes | None = None) -> Image.Image:
     r"""
     One image, in colour and the right way up.
 
     * `path`: of a file in any format that Pillow reads
+    * `raw`: what the file holds, if that has been read
 
     Returns an image whose mode is RGB, grey and CMYK converted to it, turned
     as its camera noted. Raises `ValueError`, naming the file, when it is
     damaged, has more than a byte a channel, or claims to be so large that it
     is meant to fill the memory.
     """
-    with _named(path), Image.open(path) as image:
+    source = path if raw is None else io.BytesIO(raw)
+    with _named(path), Image.open(source) as image:
         _check_depth(image)
         return ImageOps.exif_transpose(image).convert("RGB")
 
