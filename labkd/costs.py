@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from labkd.records import RESULTS
 
 
-def weight(model: nn.Module) -> dict[str, int]:
+def size_of(model: nn.Module) -> dict[str, int]:
     r"""
     What there is to keep of a model.
 
@@ -77,7 +77,7 @@ def peak_memory(forward: Callable[[], object], device: torch.device) -> int:
     return most
 
 
-def in_turn(
+def time_in_turn(
     sides: dict[str, Callable[[], object]], seconds: float
 ) -> dict[str, list[float]]:
     r"""

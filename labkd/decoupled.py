@@ -119,7 +119,7 @@ def standardise(logits: Tensor) -> Tensor:
     r"""
     Logits with mean 0 and deviation 1 over the classes of each row.
 
-    Sun, Ren, Li, Wang and Cao (2024), section 4.3, algorithm 1:
+    Sun, Ren, Li, Wang and Cao (2024), logit standardisation:
 
     $$
     \hat z_i = \frac{z_i - \bar z}{\sigma}, \qquad
@@ -152,9 +152,8 @@ def standardised_loss(
     r"""
     Hinton's loss, with standardised logits in the soft term.
 
-    Sun et al. (2024), section 4.3, algorithm 2, with weights that sum to one
-    and $\hat p$, $\hat q$ the softmaxes of [`standardise`](#standardise)d
-    logits at temperature $T$:
+    Sun et al. (2024), with weights that sum to one and $\hat p$, $\hat q$ the
+    softmaxes of [`standardise`](#standardise)d logits at temperature $T$:
 
     $$
     \mathcal{L} = (1 - w) \operatorname{CE}(y, q^{T=1})

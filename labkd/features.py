@@ -223,7 +223,7 @@ def attention_transfer_loss(
     $$
 
     with $n$ positions, averaged over the batch. This is the authors' code;
-    their equation 2 has the norm without the square. A mean over positions
+    their paper has the norm without the square. A mean over positions
     of unit vectors is small: the code weighs it by 1,000 against the
     cross-entropy, and adds such terms for several layers.
 

@@ -2,10 +2,10 @@ r"""
 # Figures
 
 The drawings that chapters share: a distribution over classes with the
-correct one highlighted, hard and soft labels side by side, a table of
-classes as a heat map, a reliability diagram, the curves of some runs and
-their paired differences. Each draws into axes that it is given and returns
-nothing, so that a chapter decides on layout and titles.
+correct one highlighted, hard and soft labels side by side, a reliability
+diagram, the curves of some runs and their paired differences. Each draws into
+axes that it is given and returns nothing, so that a chapter decides on layout
+and titles.
 """
 
 from collections.abc import Sequence
@@ -115,22 +115,6 @@ def draw_pull(
     axes.set_xticks(places, class_names)
     axes.set(ylim=(0, 1.08), ylabel="probability")
     axes.label_outer()
-
-
-def draw_class_table(
-    axes: Axes, table: np.ndarray, class_names: Sequence[str]
-) -> None:
-    r"""
-    A table of class against class as a heat map of its logarithm.
-
-    * `table`: shape (classes, classes), positive; row i is class i
-    * `class_names`: as many
-    """
-    places = np.arange(len(class_names))
-    drawn = axes.imshow(np.log10(table), cmap="BuPu")
-    axes.set_xticks(places, class_names, rotation=90)
-    axes.set_yticks(places, class_names)
-    axes.figure.colorbar(drawn, ax=axes, shrink=0.8, label="log10")
 
 
 def draw_reliability(

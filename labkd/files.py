@@ -18,7 +18,7 @@ from pathlib import Path
 
 
 @contextmanager
-def whole(path: Path, previous: Path | None = None) -> Iterator[Path]:
+def atomic_write(path: Path, previous: Path | None = None) -> Iterator[Path]:
     r"""
     Gives the path of a new file, which takes its place when it is whole.
 

@@ -62,9 +62,9 @@ def mix(pixels: Tensor) -> Tensor:
     r"""
     Blend each image with the one that stands opposite it in the batch.
 
-    Zhang et al. (2018), equation 1, with $\lambda$ uniform in 0 .. 1, as
-    Beyer et al. (2022), section 3, have it, who show the blend to the teacher
-    too:
+    Zhang, Cisse, Dauphin and Lopez-Paz (2018), mixup, with $\lambda$ uniform
+    in 0 .. 1, as Beyer et al. (2022), section 2, have it, who show the blend
+    to the teacher too (section 3.1.1):
 
     $$
     \tilde x_i = \lambda_i x_i + (1 - \lambda_i) \, x_{n + 1 - i}

@@ -201,6 +201,7 @@ def _record_in(path: Path) -> dict:
 
 
 def check(record: dict) -> None:
+    r"""Raises `ValueError` for a record that lacks something or cannot be."""
     missing = [field for field in FIELDS if field not in record]
     missing += [s for s in SCORES if s not in record.get("test", {})]
     if missing:

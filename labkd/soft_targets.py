@@ -123,21 +123,24 @@ def distillation_loss(
     Returns a scalar, at least float32; gradients reach the student only.
     Raises `ValueError` for arguments outside these bounds.
     """
-    soft = kl_divergence(student_logits, teacher_logits, temperature)
+    check_logits(student_logits=student_logits, teacher_logits=teacher_logits)
     check_labels(labels, student_logits.shape[1], len(student_logits))
     check_share("soft_weight", soft_weight)
     # The hard term: the student at temperature one against the label.
     hard = F.cross_entropy(at_least_float32(student_logits), labels)
+    soft = kl_divergence(student_logits, teacher_logits, temperature)
     return (1 - soft_weight) * hard + soft_weight * temperature**2 * soft
 
 
 def at_least_float32(logits: Tensor) -> Tensor:
+    r"""The same numbers, half precision as float32."""
     # Half precision ends at 65,504 and holds 11 bits: sums of exponentials
     # over classes belong in float32, whatever the network computed in.
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def check_logits(**named: Tensor) -> None:
+    r"""Raises `ValueError` unless all are (batch, classes) of one shape."""
     for name, logits in named.items():
         check_floats(name, logits)
     shapes = [tuple(logits.shape) for logits in named.values()]
@@ -149,6 +152,7 @@ def check_logits(**named: Tensor) -> None:
 
 
 def check_floats(name: str, values: Tensor) -> None:
+    r"""Raises `ValueError` unless it is a tensor of finite numbers."""
     if not isinstance(values, Tensor) or not values.is_floating_point():
         kind = getattr(values, "dtype", type(values).__name__)
         raise ValueError(
@@ -165,6 +169,7 @@ def check_floats(name: str, values: Tensor) -> None:
 
 
 def check_labels(labels: Tensor, num_classes: int, batch: int) -> None:
+    r"""Raises `ValueError` unless each is the number of a class."""
     if labels.dtype != torch.int64 or labels.shape != (batch,):
         raise ValueError(
             f"labels must be int64 of shape ({batch},), got {labels.dtype} "
@@ -179,6 +184,7 @@ def check_labels(labels: Tensor, num_classes: int, batch: int) -> None:
 
 
 def check_temperature(temperature: float) -> None:
+    r"""Raises `ValueError` for a temperature that float32 cannot hold."""
     # Beyond these, logits / T or T^2 leave the range of float32.
     if not 1e-6 <= temperature <= 1e6:
         raise ValueError(
@@ -187,10 +193,12 @@ def check_temperature(temperature: float) -> None:
 
 
 def check_share(name: str, weight: float) -> None:
+    r"""Raises `ValueError` unless it is in 0 .. 1."""
     if not 0 <= weight <= 1:
         raise ValueError(f"{name} must lie in 0 .. 1, got {weight}")
 
 
 def check_weight(name: str, weight: float) -> None:
+    r"""Raises `ValueError` unless it is at least 0 and finite."""
     if not (weight >= 0 and math.isfinite(weight)):
         raise ValueError(f"{name} must be at least 0 and finite, got {weight}")

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from labkd.extras import needs_extra
-from labkd.files import reading, whole
+from labkd.files import atomic_write, reading
 
 with needs_extra("course"):
     from safetensors import safe_open
@@ -33,7 +33,7 @@ def write(
     """
     checked = metadata | {"crc32": _checksum(tensors)}
     raw = to_bytes(tensors, checked)
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(raw)
 
 

@@ -84,7 +84,9 @@ def fit(
             pixels = mix(pixels) if mixup else pixels
             optimizer.zero_grad(set_to_none=True)
             loss, whole = 0.0, (pixels, chosen, columns)
-            for pixels, chosen, columns in parts(model, accumulation, *whole):
+            for pixels, chosen, columns in microbatches(
+                model, accumulation, *whole
+            ):
                 with torch.autocast(device.type, torch.bfloat16, bfloat16):
                     teacher_logits = teacher(pixels, chosen, columns)
                     outputs, y = model(pixels), labels[chosen]
@@ -138,7 +140,7 @@ def draw_epoch(
     ]
 
 
-def parts(
+def microbatches(
     model: nn.Module, count: int, *tensors: Tensor
 ) -> Iterator[tuple[Tensor, ...]]:
     r"""

@@ -120,13 +120,12 @@ def _weakness(found: list[dict], name: str, size: str) -> str:
         or config.get("objective") in WITHOUT_A_STRONGER_TEACHER
     ):
         return ""
-    known = teachers_of(found, runs)
+    teachers = _of_teachers(found, runs)
     students = _validation(runs_of(found, baseline, size))
-    if not known or len(known) < len(asked_by(runs)):
+    if not teachers:
         return f"no record of {teacher}"
     if not students:
         return f"no record of {baseline or 'a student on labels'}"
-    teachers = _validation(known)
     lead = min(teachers) - statistics.mean(students)
     # Half a millionth of a point is how fractions are rounded, and no lead.
     if min(teachers) > max(students) and lead > LEAST_LEAD - 1e-6:
@@ -191,6 +190,15 @@ def teachers_of(found: list[dict], runs: list[dict]) -> list[dict]:
     r"""The records of the teachers that some runs asked."""
     asked = asked_by(runs)
     return [run for run in found if tuple(run[key] for key in _KEY) in asked]
+
+
+def _of_teachers(found: list[dict], runs: list[dict]) -> list[float]:
+    # One's own has no record: its students' say how good it was beforehand.
+    asked = [run.get("teacher") or {} for run in runs]
+    if asked and all("own" in teacher for teacher in asked):
+        return [100 * each["validation"]["accuracy"] for each in asked]
+    known = teachers_of(found, runs)
+    return [] if len(known) < len(asked_by(runs)) else _validation(known)
 
 
 def _validation(runs: list[dict]) -> list[float]:

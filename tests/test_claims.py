@@ -588,6 +588,37 @@ def test_chapter_2_what_heating_does_to_the_recorded_teacher():
     assert at_T[2:8].min() > 0.5 * at_T[1]
 
 
+def setup_of(stem):
+    r"""What the folded preparations of a chapter leave behind."""
+    found = {}
+    for cell in jupytext.read(ROOT / "notebooks" / f"{stem}.py").cells:
+        if "setup" in cell.metadata.get("tags", []):
+            exec(re.sub(r"^%.*$", "", cell.source, flags=re.M), found)
+    return found
+
+
+def test_chapter_2_two_digits_at_two_temperatures(monkeypatch):
+    prose, _ = chapter("02_temperature")
+    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
+    logits = setup_of("02_temperature")["teacher_logits"].double()
+    p, warm = logits.softmax(1), (logits / 4).softmax(1)
+    order = p.amax(1).argsort()
+    middle, least = order[len(order) // 2], order[0]
+    assert (
+        "At $T = 1$ the upper one's label is a hard one to three decimals, "
+        "and so are those of at least half of the digits."
+    ) in prose
+    assert len(logits) == 1200
+    assert 2 * (p.amax(1) > 0.9995).sum() >= len(logits)
+    assert p[middle].amax() > 0.9995
+    assert (
+        "At $T = 4$ it shows which digits are near. The lower one's label "
+        "does so at either temperature."
+    ) in prose
+    for answer in (warm[middle], p[least], warm[least]):
+        assert answer.topk(2).values[1] > 0.05
+
+
 # Chapters 4, 5 and 7: the same, and what they say of the records.
 def test_chapter_5_shifted_digits_teach_which_places_are_neighbours():
     prose, tables = chapter("05_a_vision_transformer")

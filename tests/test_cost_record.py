@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkd import costs, records
-from labkd.costs import multiply_adds, weight
+from labkd.costs import multiply_adds, size_of
 from labkd.lab import cost_record
 from labkd.lab.recipes import find
 
@@ -72,7 +72,7 @@ def test_shipped_costs_are_those_of_todays_models(path):
     image = torch.randn(1, 3, 32, 32)
     for name, model in cost_record._models(path.stem, CPU).items():
         kept = shipped["models"][name]
-        counted = weight(model)
+        counted = size_of(model)
         counted["multiply_adds"] = multiply_adds(model, image)
         assert counted.items() <= kept.items()
         assert kept["recipe"] == cost_record.MODELS[name]

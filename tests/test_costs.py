@@ -14,7 +14,7 @@ def test_a_model_weighs_what_is_saved_of_it():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     # 108 + 4 of the convolution, 4 + 4 learned by the norm; 4 + 4 floats
     # and a counter of eight bytes beside them.
-    assert costs.weight(model) == {
+    assert costs.size_of(model) == {
         "parameters": 120,
         "float32_bytes": 4 * 128 + 8,
         "float16_bytes": 2 * 128 + 8,
@@ -98,8 +98,8 @@ def test_sides_are_measured_in_turn_and_the_first_call_is_not(monkeypatch):
     for clock in ("monotonic", "perf_counter"):
         monkeypatch.setattr(costs.time, clock, lambda: now[0])
     sides = {"a": side("a", 1.0), "b": side("b", 2.0)}
-    taken = costs.in_turn(sides, 5.0)
+    taken = costs.time_in_turn(sides, 5.0)
     assert calls == list("ab" + "ab" + "ab")
     assert taken == {"a": [1.0, 1.0], "b": [2.0, 2.0]}
     # Time or no time, there are two.
-    assert costs.in_turn(sides, 0.0) == taken
+    assert costs.time_in_turn(sides, 0.0) == taken

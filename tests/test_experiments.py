@@ -288,7 +288,7 @@ def test_both_heads_are_judged_apart(tmp_path):
 
 
 def test_a_cohort_is_judged_one_by_one(tmp_path):
-    mutual = ("objective=mutual", "cohort=2", "teacher_weight=0.5")
+    mutual = "objective=mutual cohort=2 teacher_weight=0.5 epochs=8".split()
     settings = [word for s in mutual for word in ("--set", s)]
     finished(tmp_path, "run", SCRATCH, *settings)
     kept = record(tmp_path, SCRATCH)

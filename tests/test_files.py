@@ -10,12 +10,12 @@ from worlds import contents, files_of_at_most
 
 from labkd import tensors
 from labkd.files import (
+    atomic_write,
     one_line,
     read_json,
     read_made,
     reading,
     remove,
-    whole,
 )
 from labkd.lab import checkpoints, store
 
@@ -140,7 +140,7 @@ def test_all_is_on_the_disk_before_the_file_has_its_place(
     if not os.path.isdir("/proc/self/fd"):
         pytest.skip("only Linux says which file an open one is")
     monkeypatch.setattr(os, "fsync", note)
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(b"new")
     assert seen == [(str(part), False), (str(tmp_path), True)]
 
@@ -157,7 +157,7 @@ def test_a_file_is_open_for_writing_when_it_goes_to_the_disk(
 
     monkeypatch.setattr(os, "fsync", refuse)
     path = tmp_path / "file"
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_bytes(b"new")
     assert path.read_bytes() == b"new"
 

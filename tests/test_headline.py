@@ -4,9 +4,10 @@ import re
 
 import headline
 import pytest
+import records_table
 
 from labkd.inference import paired_difference
-from labkd.lab.recipes import RECIPES
+from labkd.lab.recipes import RECIPES, find
 from labkd.records import parts_of
 
 SCRATCH = "scratch-vit-cifar10"
@@ -147,21 +148,30 @@ def test_the_largest_recorded_size_is_shown_alone():
 
 def test_points_of_a_sweep_and_other_methods_have_their_own_pages():
     found = scratch([0.5, 0.6]) + soft([0.7, 0.75]) + teacher()
-    swept = soft([0.8, 0.9], recipe=CNN, tuned_as=headline.CENTRAL)
+    few_images = "soft-vit_1000_from_resnet18-cifar10"
+    assert (few_images, "laptop") in records_table.charted()
+    swept = soft([0.8, 0.9], recipe=few_images)
     other = soft([0.8, 0.9], recipe="argmax-vit_from_resnet18-cifar10")
     assert len(rows_of(found + swept + other)) == 1
     rehearsed = soft([0.8, 0.9], recipe=CNN, dataset="digits")
     assert len(rows_of(found + rehearsed)) == 1
-    # Larger runs tune the teacher's part at the rate that labels chose.
-    tuned = {"tuned_as": headline.CENTRAL, "temperatures": [1.0, 2.0]}
-    larger = soft([0.8, 0.9], recipe=CNN, **tuned)
+    shorter = soft([0.8, 0.9], recipe=CNN, epochs=2)
+    assert len(rows_of(found + shorter)) == 1
+    # An arm that another one's grid has tuned is one all the same.
+    larger = soft([0.8, 0.9], recipe=CNN, tuned_as=headline.CENTRAL)
     assert len(rows_of(found + larger + other)) == 2
 
 
 def test_every_network_that_could_be_shown_has_a_name():
     for name, sizes in RECIPES.items():
         method, student, its_teacher = parts_of(name)
-        shown = [r for r in sizes.values() if r.baseline and not r.tuned_as]
+        shown = [
+            size
+            for size, recipe in sizes.items()
+            if recipe.baseline
+            and (name, size) not in records_table.charted()
+            and recipe.epochs == find(recipe.baseline, size).epochs
+        ]
         if method == "soft" and shown:
             assert {student, its_teacher} <= set(headline.NETWORKS)
 

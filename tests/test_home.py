@@ -2,7 +2,9 @@ r"""The way in: the home page, the five tabs, README."""
 
 import ast
 import re
+import shlex
 import shutil
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from test_setup import PROJECT
 from torchvision.models import resnet18
 
 from labkd import records
+from labkd.lab.cli import main
 
 NAV = yaml.load((ROOT / "mkdocs.yml").read_text("utf-8"), yaml.BaseLoader)[
     "nav"
@@ -210,6 +213,15 @@ def test_the_snippet_runs_as_it_stands(told, capsys):
     assert "tensor(" in capsys.readouterr().out
 
 
+def paint(folder, kind, count):
+    r"""A folder of so many images of one colour, each with a noise."""
+    folder.mkdir(parents=True)
+    for number in range(count):
+        pixels = torch.randint(60, (40, 50, 3), dtype=torch.uint8)
+        pixels[..., COLOURS.index(kind)] += 180
+        Image.fromarray(pixels.numpy()).save(folder / f"{number}.png")
+
+
 def test_ones_own_data_and_teacher(told, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     # Saved from the cheat sheet, as its reader is told.
@@ -217,12 +229,7 @@ def test_ones_own_data_and_teacher(told, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(tmp_path)
     torch.manual_seed(0)
     for part, kind in product(("train", "validation"), COLOURS):
-        folder = Path("photos", part, kind)
-        folder.mkdir(parents=True)
-        for number in range(2):
-            pixels = torch.randint(60, (40, 50, 3), dtype=torch.uint8)
-            pixels[..., COLOURS.index(kind)] += 180
-            Image.fromarray(pixels.numpy()).save(folder / f"{number}.png")
+        paint(Path("photos", part, kind), kind, count=2)
     teacher = resnet18(num_classes=3)
     torch.save(teacher.state_dict(), "teacher.pt")
     code = FENCE.findall(told)[1]
@@ -242,6 +249,65 @@ def test_ones_own_data_and_teacher(told, tmp_path, monkeypatch, capsys):
     assert all(
         value.isfinite().all() for value in torch.load("student.pt").values()
     )
+
+
+def test_the_laboratory_with_ones_own_teacher(
+    told, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for part, kind in product(("train", "test"), COLOURS):
+        paint(Path("photos", part, kind), kind, count=20)
+    # It knows what it sees if it is given pixels in 0 .. 1, as it is told.
+    Path("mine.py").write_text(
+        "from torch import nn\n\n\n"
+        "class Colours(nn.Module):\n"
+        "    def forward(self, pixels):\n"
+        f"        order = {[COLOURS.index(k) for k in sorted(COLOURS)]}\n"
+        "        return 9 * pixels.mean((2, 3))[:, order]\n\n\n"
+        "def my_teacher():\n"
+        "    return Colours()\n"
+    )
+    lines = told.replace("\\\n", "").splitlines()
+    commands = [
+        shlex.split(line)[3:]
+        for line in lines
+        if line.startswith("python -m labkd ")
+    ]
+    assert [words[0] for words in commands] == "run run table list".split()
+    for words in commands:
+        short = ["--set", "epochs=1"] * (words[0] == "run")
+        assert main(words + short) == 0
+    taught, alone = (
+        records.read(words[1], "laptop", 0, Path("runs"))
+        for words in commands[:2]
+    )
+    assert taught["teacher"]["validation"]["accuracy"] == 1
+    assert taught["config"]["baseline"] == alone["recipe"]
+    differing = {
+        key
+        for key, value in taught["config"].items()
+        if alone["config"].get(key) != value
+    }
+    assert differing >= {"objective", "teacher"}
+    assert not differing & {"dataset", "image_size", "epochs", "width"}
+    out = capsys.readouterr().out
+    assert "mine:my_teacher is right about 100.0 %" in out
+    assert f"\n{alone['recipe']} " in out
+    sys.modules.pop("mine")
+
+
+def test_the_readme_says_which_chapters_need_the_laboratory(told):
+    need = [
+        path.name[:2]
+        for path in sorted((ROOT / "notebooks").glob("[0-9]*.py"))
+        if "labkd.lab" in path.read_text("utf-8")
+    ]
+    (line,) = [t for t in told.splitlines() if "what the chapters need" in t]
+    assert re.findall(r"\d+", line) == need
+    told = (ROOT / "labkd" / "lab" / "README.md").read_text("utf-8")
+    (line,) = [t for t in told.splitlines() if t.startswith("What makes the")]
+    assert re.findall(r"\d+", line) == need
 
 
 def test_what_the_readme_installs_there_is(told):

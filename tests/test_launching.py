@@ -18,7 +18,7 @@ from labkd.lab.building import some_of
 from labkd.lab.launching import Run, tell, train
 from labkd.lab.outcomes import evaluate
 from labkd.lab.recipes import change, find
-from labkd.lab.teachers import nobody
+from labkd.lab.teachers import no_teacher
 from labkd.pixels import Normalise, predict
 
 SCRATCH = "scratch-vit-digits"
@@ -44,7 +44,7 @@ def run_in(folder, recipe=SMALL, name=SCRATCH, **changes):
     )
 
 
-def trained(run, teacher=nobody):
+def trained(run, teacher=no_teacher):
     accelerator = Accelerator(cpu=True, mixed_precision="no")
     return train(run, accelerator, IMAGES, NORMALISE, teacher)
 

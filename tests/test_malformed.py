@@ -204,6 +204,10 @@ def record(change, path=RECORD):
     return damage
 
 
+def scored(accuracy):
+    return lambda kept: kept | {"test": kept["test"] | {"accuracy": accuracy}}
+
+
 def grid(content):
     return put(GRID, json.dumps(content).encode())
 
@@ -241,12 +245,12 @@ CASES = {
     "trusted, unknown split": (
         archive(members() | {"c/dev/cat/0.jpg": jpeg()}),
         CIFAR,
-        "dev has other classes",
+        "not test and train",
     ),
     "trusted, path that leaves": (
         archive(members() | {"../../etc/passwd": jpeg()}),
         CIFAR,
-        "outside the destination",
+        "not test and train",
     ),
     "trusted, two sizes": (
         archive(members() | {"c/train/cat/0.jpg": jpeg(side=16)}),
@@ -575,6 +579,28 @@ CASES = {
         "table",
         "config is []",
     ),
+    "record of no settings": (
+        record(lambda kept: kept | {"config": {}}),
+        "table",
+        "config is empty",
+    ),
+    "record with an escape in its name": (
+        record(lambda kept: kept | {"recipe": "\033[2J"}),
+        "table",
+        r"recipe is '\x1b[2J'",
+    ),
+    **{
+        f"record with an accuracy of {accuracy}": (
+            record(scored(float(accuracy))),
+            "table",
+            f"test accuracy is {message}",
+        )
+        for accuracy, message in {
+            "nan": "nan",
+            "7": "7.0",
+            "-inf": "-inf",
+        }.items()
+    },
     "grid truncated": (put(GRID, b'{"a'), ALONE, "grid.json is damaged"),
     "grid without a choice": (grid({}), ALONE, "grid.json is damaged"),
     "grid of no rate": (grid({"learning_rate": -1}), ALONE, "is -1.0"),

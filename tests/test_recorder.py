@@ -13,11 +13,12 @@ import warm
 
 from labkd import records
 from labkd.lab import plans, recorder, store
-from labkd.lab.cli import PAUSED, main
+from labkd.lab.cli import main
 from labkd.lab.launching import Run
 from labkd.lab.plans import TRIAL_SEED, Job
 from labkd.lab.recipes import change, find
 from labkd.lab.recorder import record
+from labkd.lab.voices import PAUSED
 
 TEACHER = "teacher-resnet18-digits"
 SCRATCH = "scratch-vit-digits"

@@ -244,25 +244,6 @@ def test_installing_it_replaces_nobodys_torch(name, tmp_path):
     assert [found["metadata"]["name"] for found in chosen] == ["labkd"]
 
 
-# Windows refuses them, and takes names that differ in case for one.
-REFUSED = re.compile(
-    r'[<>:"|?*\\\x00-\x1f]|[. ]$|^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)',
-    re.I,
-)
-
-
-def test_every_file_can_be_checked_out_on_windows():
-    listed = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, check=True, capture_output=True
-    ).stdout.decode()
-    names = listed.splitlines()
-    parts = {part for name in names for part in name.split("/")}
-    assert [part for part in parts if REFUSED.search(part)] == []
-    assert len({name.lower() for name in names}) == len(names)
-    # Of 260 characters a reader's own folder has to have some.
-    assert max(map(len, names)) < 160
-
-
 def imported_names(path):
     tree = ast.parse(path.read_text("utf-8"))
     for node in ast.walk(tree):

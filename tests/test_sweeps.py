@@ -14,7 +14,7 @@ from labkd.pixels import Normalise
 from labkd.views import Bank
 
 AXES = ("training_images", "epochs", "temperature", "teacher_weight")
-SIZES = ("laptop", "full")
+SIZES = tuple(sweeps.TURNED)
 every = pytest.mark.parametrize(
     ("axis", "size"), [(axis, size) for axis in AXES for size in SIZES]
 )
@@ -70,9 +70,8 @@ def test_both_arms_have_the_rate_of_the_grid_where_the_axes_meet(axis, size):
             assert ours.tuned_as == met or name == met
             grid = store.grid_path(met, size)
             assert store.grids_of(name, size) == (grid,)
-            if size == "laptop":
-                rate = store.tuned(name, size).learning_rate
-                assert rate == store.tuned(met, size).learning_rate
+            rate = store.tuned(name, size).learning_rate
+            assert rate == store.tuned(met, size).learning_rate
             assert set(theirs.learning_rates) >= {ours.learning_rate}
 
 

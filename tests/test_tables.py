@@ -45,21 +45,21 @@ def runs(recipe, accuracies, size="laptop", validation=0.5, **config):
     ]
 
 
-def point(number, soft, scratch, points=EPOCHS, size="laptop"):
-    there = points[number]
-    teacher = find(there.soft, size).teacher
+def point(number, soft, scratch):
+    there = EPOCHS[number]
+    teacher = find(there.soft, "laptop").teacher
     return [
-        *runs(there.scratch, scratch, size),
-        *runs(there.soft, soft, size),
-        *runs(teacher, [0.9], size, validation=0.8),
+        *runs(there.scratch, scratch),
+        *runs(there.soft, soft),
+        *runs(teacher, [0.9], validation=0.8),
     ]
 
 
-def part(found, axis, size="laptop"):
-    """The figure of an axis at a size, and the cells of its table."""
+def part(found, axis):
+    """The figure of an axis, and the cells of its table."""
     html = sweeps_table.table(in_order(found))
     anchor = {"training_images": "images", "teacher_weight": "weight"}
-    anchor = anchor.get(axis, axis) + ("" if size == "laptop" else f"-{size}")
+    anchor = anchor.get(axis, axis)
     figures = re.findall(r"<figure.*?</figure>", html, re.S)
     (text,) = [part for part in figures if f'<h3 id="{anchor}">' in part]
     rows = re.findall(r"<tr>(.*?)</tr>", text)
@@ -72,15 +72,12 @@ def in_order(found):
     return sorted(found, key=lambda r: tuple(r[k] for k in key))
 
 
-def gaining(gains, size="laptop"):
-    points = sweeps.points("epochs", size, RECIPES)
+def gaining(gains):
     scratch = [0.5, 0.51]
     return [
         run
         for number, gain in enumerate(gains)
-        for run in point(
-            number, [v + gain for v in scratch], scratch, points, size
-        )
+        for run in point(number, [v + gain for v in scratch], scratch)
     ]
 
 
@@ -135,9 +132,7 @@ def test_the_crossing_point_is_where_the_sign_changes(gains, told):
         assert "at 3 of 3 the interval excludes zero" in text
 
 
-def test_each_recorded_size_has_its_charts():
-    found = gaining([0.02, 0.01]) + gaining([0.03, 0.03], "full")
-    assert "At size laptop" in part(found, "epochs")[0]
-    text, rows = part(found, "epochs", "full")
-    assert "At size full" in text and len(rows) == 2
-    assert "full" not in sweeps_table.table(in_order(gaining([0.02, 0.01])))
+def test_a_chart_says_its_size_and_has_the_points_that_are_recorded():
+    text, rows = part(gaining([0.02, 0.01]), "epochs")
+    assert "At size laptop" in text and len(rows) == 2
+    assert "full" not in text

@@ -9,7 +9,7 @@ from torch import nn
 
 from labkd.data import ImageSet
 from labkd.lab import teachers
-from labkd.lab.teachers import KEEP_EVERY, live, nobody, recorded, table_of
+from labkd.lab.teachers import KEEP_EVERY, live, no_teacher, recorded, table_of
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
 from labkd.training import fit
@@ -72,7 +72,7 @@ def table(model, data, path, **options):
 
 
 def test_nobody_says_nothing():
-    assert nobody(torch.zeros(2, 3, 8, 8), torch.arange(2), None) is None
+    assert no_teacher(torch.zeros(2, 3, 8, 8), torch.arange(2), None) is None
 
 
 def test_a_live_teacher_is_the_same_after_its_student_was_trained(data):

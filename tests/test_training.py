@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from torch import nn
 
 from labkd.data import ImageSet
-from labkd.lab.teachers import live, nobody
+from labkd.lab.teachers import live, no_teacher
 from labkd.pixels import Normalise
 from labkd.resnet import ResNet
-from labkd.training import Watch, draw_epoch, fit, parts
+from labkd.training import Watch, draw_epoch, fit, microbatches
 from labkd.views import Bank
 from labkd.vit import VisionTransformer
 
@@ -36,7 +36,7 @@ def run(model, data, *, epochs=2, seed=3, learning_rate=0.1, **changes):
     settings = {
         "normalise": Normalise.of(data.images),
         "objective": cross_entropy,
-        "teacher": nobody,
+        "teacher": no_teacher,
         "generator": torch.Generator().manual_seed(seed),
         "epochs": range(1, epochs + 1),
         "batch_size": 10,
@@ -358,7 +358,7 @@ class Sending(nn.Module):
 def test_gradients_are_sent_with_the_last_part(count):
     model, rows = Sending(), torch.arange(7)
     seen, sent = [], []
-    for number, twice in parts(model, count, rows, 2 * rows):
+    for number, twice in microbatches(model, count, rows, 2 * rows):
         assert torch.equal(twice, 2 * number)
         seen.append(number)
         sent.append(model.sends)
@@ -369,13 +369,13 @@ def test_gradients_are_sent_with_the_last_part(count):
 
 
 def test_a_model_that_is_alone_has_nothing_to_send():
-    assert len(list(parts(nn.Linear(1, 1), 3, torch.arange(3)))) == 3
+    assert len(list(microbatches(nn.Linear(1, 1), 3, torch.arange(3)))) == 3
 
 
 @pytest.mark.parametrize("count", [0, 4])
 def test_more_parts_than_images_are_refused(count):
     with pytest.raises(ValueError, match=f"3 images .* {count} parts"):
-        list(parts(nn.Identity(), count, torch.arange(3)))
+        list(microbatches(nn.Identity(), count, torch.arange(3)))
 
 
 def watch(every=None, rate=0.25):

@@ -58,6 +58,22 @@ def test_a_strong_teacher_gets_one():
     assert "(95 % interval)" in str(strong)
 
 
+@pytest.mark.parametrize(("points", "tested"), [(99, True), (20, False)])
+def test_ones_own_teacher_has_no_record_and_is_judged_all_the_same(
+    points, tested
+):
+    found = copy.deepcopy(SHIPPED)
+    for run in verdicts.runs_of(found, OURS, "laptop"):
+        run["config"]["teacher"] = "mine:my_teacher"
+        run["teacher"] = {
+            "own": "mine:my_teacher",
+            "validation": {"images": 50, "accuracy": points / 100},
+        }
+    judged = verdicts.judge(found, OURS, THEIRS, "laptop")
+    assert (judged.words != verdicts.NOT_TESTED) is tested
+    assert f"the teacher has {points}.0 %" in str(judged) or tested
+
+
 def test_a_teacher_must_be_above_every_seed():
     # A point above the mean in either case, but once below the best.
     best, mean = max(students()), statistics.mean(students())

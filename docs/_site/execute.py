@@ -10,6 +10,7 @@ import base64
 import io
 import os
 import sys
+import tomllib
 from pathlib import Path
 
 import jupytext
@@ -77,10 +78,17 @@ def paired(source: Path) -> nbformat.NotebookNode:
     notebook = jupytext.read(source, fmt="py:percent")
     for number, cell in enumerate(notebook.cells, 1):
         cell.id = f"cell-{number:02d}"
-    notebook.metadata.pop("jupytext", None)
+    notebook.metadata["jupytext"] = jupytext_settings()
     notebook.metadata["kernelspec"] = dict(KERNEL)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
+
+
+def jupytext_settings() -> dict[str, str]:
+    """What jupytext adds to a pair that it saves: then it changes nothing."""
+    text = (ROOT / "notebooks" / "jupytext.toml").read_text("utf-8")
+    settings = tomllib.loads(text)
+    return {k: v for k, v in settings.items() if k.endswith("_filter")}
 
 
 def main() -> None:

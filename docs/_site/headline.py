@@ -7,7 +7,12 @@ came out: means, intervals and verdicts are the records'.
 import math
 import statistics
 
-from records_table import teacher_percent, verdict_on
+from records_table import (
+    baseline_epochs,
+    charted,
+    teacher_percent,
+    verdict_on,
+)
 
 from labkd import comparisons, records, verdicts
 from labkd.inference import (
@@ -62,16 +67,18 @@ def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
     """Students of soft labels beside the same students of labels alone.
 
     One arm a student, teacher and data set: the largest recorded. The points
-    of a sweep, and the rehearsal on digits, are left to the tables.
+    of a sweep, shorter runs than the baseline's, and the rehearsal on digits
+    are left to the tables.
     """
     largest: dict[str, comparisons.Arm] = {}
     for arm in comparisons.arms(found):
         config = arm.records[0].get("config", {})
         soft = records.parts_of(arm.recipe)[0] == "soft"
-        # A point of a sweep has no grid at all of its own.
-        swept = config.get("tuned_as") and not config.get("temperatures")
+        swept = (arm.recipe, arm.size) in charted()
         rehearsed = config.get("dataset") == "digits"
         if not soft or not arm.difference or swept or rehearsed:
+            continue
+        if config["epochs"] != baseline_epochs(arm, found):
             continue
         known = largest.get(arm.recipe)
         if not known or rank(arm) > rank(known):

@@ -81,6 +81,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 FOLDED = re.compile(r'<details(?: markdown="1")?>')
 SOLUTION = '<details class="solution" markdown="1">'
 UNSOUGHT = '<details class="solution">', '<h2 id="references">'
+# Below it a page links to the file that runs what its solutions say.
+EXERCISES = "\n## Exercises\n"
 MARKED = re.compile(r'<span class="c1">(?=# (wrong|right)</span>)')
 PRIVATE = re.compile(r'(<h\d[^>]* id="_\w*")')
 # Versions of what made the page: nobody's business, on every page.
@@ -187,6 +189,7 @@ def on_page_markdown(markdown, page, config, files):
         text = unquote(markdown.partition("<style>")[0])
         text = FOLDED.sub(SOLUTION, COLOUR.sub("", text))
         text = _with_figures(text, page).replace(TO_DOCS, "](../")
+        text = text.replace(EXERCISES, EXERCISES + _solved(source, config))
         return text + _dated(_notebooks()[source])
     if source.startswith("labkd/"):
         made = _module_cells(source)
@@ -248,17 +251,20 @@ def on_env(env, config, files):
         for item in _toc_items(page.toc):
             wanted |= formulas.in_title(item.title)
     rendered = formulas.render(wanted)
+    wrong = []
     for page in pages:
         try:
             found = formulas.set_aside(page.content, rendered)
         except ValueError as error:
-            raise PluginError(f"{page.file.src_uri}, {error}") from None
+            wrong.append(f"{page.file.src_uri}, {error}")
+            continue
         page.content, page.formulas = found
         page.title = formulas.plain_title(page.title)
         for item in _toc_items(page.toc):
             typeset = formulas.insert_title(item.title, rendered)
             item.typeset = SimpleNamespace(title=typeset)
             item.title = formulas.plain_title(item.title)
+    _refuse(wrong)
     return env
 
 
@@ -335,6 +341,12 @@ def _written(markdown: str, base: str) -> str:
         if written.MARKER in markdown:
             markdown = markdown.replace(written.MARKER, written.table())
     return markdown
+
+
+def _solved(source: str, config) -> str:
+    name = f"{Path(source).stem}.py"
+    address = f"{config.repo_url}/blob/main/docs/solutions/{name}"
+    return f"\nAll solutions are run in the [file of solutions]({address}).\n"
 
 
 def _dated(notebook: dict) -> str:

@@ -91,7 +91,7 @@ def by_method(found: list[dict]) -> str:
     compared = [
         arm
         for arm in arms.values()
-        if arm.difference and arm.recipe not in _charted()
+        if arm.difference and (arm.recipe, arm.size) not in charted()
     ]
     compared.sort(key=_group_of)
     groups = []
@@ -115,15 +115,16 @@ def by_method(found: list[dict]) -> str:
     return f"<div data-search-exclude>\n{drawn}\n</div>"
 
 
-def _charted() -> set[str]:
-    """The recipes of the sweeps, which have charts of their own."""
-    names = {
-        point.soft
+def charted() -> set[tuple[str, str]]:
+    """Recipe and size of each point of a sweep: sweeps have their charts."""
+    points = {
+        (point.soft, size)
         for axis in (*sweeps.STUDENTS, *sweeps.TURNS)
         for size in sweeps.TURNED
         for point in sweeps.points(axis, size, RECIPES)
     }
-    return names - {sweeps.SOFT}
+    # Where the axes meet stands the pair itself.
+    return {(name, size) for name, size in points if name != sweeps.SOFT}
 
 
 def _group_of(arm: comparisons.Arm) -> tuple:
@@ -137,7 +138,7 @@ def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
     run, ahead = arm.records[0], arm.difference
     taught = words.teacher(run)
     name = words.lesson(run) + (f", from a {taught}" if taught else "")
-    if run["config"]["epochs"] != _baseline_epochs(arm, found):
+    if run["config"]["epochs"] != baseline_epochs(arm, found):
         name += f", {run['config']['epochs']} epochs"
     return Row(
         f"{escape(name, quote=False)}<br><small><code>{arm.recipe}</code>"
@@ -153,7 +154,8 @@ def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
     )
 
 
-def _baseline_epochs(arm: comparisons.Arm, found: list[dict]) -> int:
+def baseline_epochs(arm: comparisons.Arm, found: list[dict]) -> int:
+    """How long the arm's baseline trains."""
     baseline = arm.records[0]["config"]["baseline"]
     return verdicts.runs_of(found, baseline, arm.size)[0]["config"]["epochs"]
 

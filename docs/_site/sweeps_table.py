@@ -14,7 +14,7 @@ from labkd.lab.recipes import RECIPES
 
 MARKER = "<!-- sweeps -->"
 ADVICE = "<!-- advice -->"
-SIZES = ("full", "laptop")
+SIZES = tuple(sweeps.TURNED)
 # By axis: what it is called, how its values are written, and whether equal
 # steps are equal ratios.
 AXES = {

@@ -25,7 +25,7 @@ from labkd.lab.building import (
     some_of,
 )
 from labkd.lab.recipes import Recipe, find
-from labkd.lab.teachers import nobody
+from labkd.lab.teachers import no_teacher
 from labkd.pixels import Normalise
 from labkd.training import fit
 
@@ -159,7 +159,7 @@ def trained(setting: Setting) -> tuple[list[float], list[float]]:
         schedule,
         normalise=Normalise.of(whole.images),
         objective=told,
-        teacher=nobody,
+        teacher=no_teacher,
         generator=torch.Generator().manual_seed(SEED),
         epochs=range(1, recipe.epochs + 1),
         batch_size=recipe.batch_size,

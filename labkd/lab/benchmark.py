@@ -29,7 +29,7 @@ from labkd.data import ImageSet
 from labkd.lab import engine
 from labkd.lab.building import bank_of, objective_of, optimizer_of
 from labkd.lab.recipes import find
-from labkd.lab.teachers import nobody
+from labkd.lab.teachers import no_teacher
 from labkd.pixels import Normalise, native_bfloat16
 from labkd.resnet import ResNet
 from labkd.training import fit
@@ -97,7 +97,7 @@ def our_epoch(model: nn.Module, images: ImageSet) -> float:
         schedule,
         normalise=Normalise.of(images.images),
         objective=objective_of(RECIPE),
-        teacher=nobody,
+        teacher=no_teacher,
         generator=torch.Generator().manual_seed(0),
         epochs=range(1, 2),
         batch_size=RECIPE.batch_size,

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from torch import nn
 
 from labkd import files
-from labkd.files import reading, whole
+from labkd.files import atomic_write, reading
 
 # What a checkpoint of a run holds, besides what it is of.
 CONTENT = {"epochs": list, "seconds": float, "state": dict}
@@ -115,7 +115,7 @@ def save(path: Path, state: dict) -> None:
     # In memory first: what cannot be stored at all touches no file.
     raw = io.BytesIO()
     torch.save(state, raw)
-    with whole(path, previous(path)) as part:
+    with atomic_write(path, previous(path)) as part:
         part.write_bytes(raw.getvalue())
 
 

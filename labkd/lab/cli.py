@@ -25,8 +25,6 @@ from labkd.files import one_line, out_of_memory
 from labkd.lab import store, voices
 from labkd.lab.recipes import change
 
-# EX_TEMPFAIL of sysexits.h: try again later.
-PAUSED = 75
 # What typer returns after Ctrl-C.
 INTERRUPTED = 130
 # Loggers, and the packages of which each needs one.
@@ -326,7 +324,7 @@ def _run_words(words: list[str]) -> int:
     except TimeoutError as pause:
         voices.wait_for_the_first()
         print(f"labkd: time is up, {pause}; the same command goes on")
-        return PAUSED
+        return voices.PAUSED
     except (ValueError, OSError) as error:
         voices.wait_for_the_first()
         return _fail(str(error), 2)

@@ -27,11 +27,11 @@ import torch
 from torch import Tensor, nn
 
 from labkd.costs import (
-    in_turn,
     multiply_adds,
     path_of,
     peak_memory,
-    weight,
+    size_of,
+    time_in_turn,
 )
 from labkd.data import CIFAR10_CLASSES, ImageSet
 from labkd.lab.building import build
@@ -65,7 +65,7 @@ def measure(size: str, seconds: float, device: torch.device) -> dict:
     image = torch.randn(1, 3, 32, 32, device=device)
     costs = {
         name: {"recipe": MODELS[name]}
-        | weight(model)
+        | size_of(model)
         | {"multiply_adds": multiply_adds(model, image), "batches": {}}
         for name, model in models.items()
     }
@@ -76,7 +76,7 @@ def measure(size: str, seconds: float, device: torch.device) -> dict:
             name: partial(_pass, model, images)
             for name, model in models.items()
         }
-        for name, taken in in_turn(sides, seconds).items():
+        for name, taken in time_in_turn(sides, seconds).items():
             costs[name]["batches"][str(batch)] = _summary(taken, batch) | {
                 "peak_bytes": peak_memory(sides[name], device)
             }

@@ -36,7 +36,7 @@ from labkd.lab.checkpoints import check_folder, claimed
 from labkd.lab.launching import Run, tell, train
 from labkd.lab.own_teacher import brings_teacher
 from labkd.lab.recipes import FEATURES, PLAN, Recipe, asks_live
-from labkd.lab.teachers import Teacher, live, nobody, recorded, table_of
+from labkd.lab.teachers import Teacher, live, no_teacher, recorded, table_of
 from labkd.lab.watched import live_features
 from labkd.pixels import Normalise, predict
 from labkd.views import precision_of
@@ -201,7 +201,7 @@ def teacher_of(
 ) -> tuple[Teacher, dict | None]:
     r"""The teacher of a run, and what its record says of it, or nobody."""
     if not run.recipe.teacher:
-        return nobody, None
+        return no_teacher, None
     model, said, path = _teacher(run, accelerator, images, normalise)
     recipe = run.recipe
     if recipe.objective in FEATURES:

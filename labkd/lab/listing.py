@@ -70,7 +70,9 @@ def recipes() -> str:
     for name in sorted(RECIPES, key=lambda name: (chapter_of(name), name)):
         for size, recipe in RECIPES[name].items():
             minutes = found.get((name, size), [])
-            cost = f"{statistics.mean(minutes):.1f}" if minutes else ""
+            cost = "not recorded yet"
+            if minutes:
+                cost = f"{statistics.mean(minutes):.1f}"
             rows.append(
                 {
                     "chapter": chapter_of(name),

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import torch
 
-from labkd.lab.cli import PAUSED
 from labkd.lab.plans import Job, choose_rates, plan
+from labkd.lab.voices import PAUSED
 
 # Minutes that a piece is given to come to an end before the time is up.
 ENDING = 0.1

@@ -12,7 +12,7 @@ import statistics
 from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
-from labkd.files import read_json, reading, whole
+from labkd.files import atomic_write, read_json, reading
 from labkd.lab.recipes import GRIDS, RECIPES, Recipe, find
 from labkd.records import DAMAGED, RESULTS, check, path_of
 
@@ -128,7 +128,7 @@ def write_whole(content: dict, path: Path) -> Path:
     when it cannot be written.
     """
     text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-    with whole(path) as part:
+    with atomic_write(path) as part:
         part.write_text(text, "utf-8")
     return path
 

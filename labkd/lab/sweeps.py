@@ -31,18 +31,13 @@ TRAINING_IMAGES = records.TRAINING_IMAGES["cifar10"]
 STUDENTS = {
     "training_images": {
         "laptop": ("vit_1000", "vit_2500", "vit_half_epochs"),
-        "full": ("vit_1000", "vit_5000", "vit_10000", "vit"),
     },
     "epochs": {
         "laptop": ("vit_quarter_epochs", "vit_half_epochs", "vit"),
-        "full": (
-            *("vit_half_epochs", "vit"),
-            *("vit_double_epochs", "vit_fivefold_epochs"),
-        ),
     },
 }
 # A laptop turns these two at half the length as well.
-TURNED = {"laptop": "vit_half_epochs", "full": "vit"}
+TURNED = {"laptop": "vit_half_epochs"}
 TURNS = {
     "temperature": ("soft_t1", "soft_t2", "soft_t3", "soft_t6", "soft_t12"),
     "teacher_weight": ("soft_w30", "soft_w60", "soft_t3", "soft_w100"),
@@ -70,7 +65,7 @@ def points(
     An axis in its order, with the recipes of its points.
 
     * `axis`: `training_images`, `epochs`, `temperature` or `teacher_weight`
-    * `size`: `laptop` or `full`
+    * `size`: one of `TURNED`
     * `recipes`: all, by name and size
 
     Raises `KeyError` for an axis or a size that does not exist.

@@ -33,7 +33,7 @@ Objective = Callable[[Tensor, Tensor | None, Tensor], Tensor]
 KEEP_EVERY = 30.0
 
 
-def nobody(pixels: Tensor, indices: Tensor, columns: Tensor) -> None:
+def no_teacher(pixels: Tensor, indices: Tensor, columns: Tensor) -> None:
     r"""No teacher: the labels are all there is."""
 
 

@@ -21,7 +21,7 @@ from labkd.data import CIFAR10_CLASSES, ImageSet
 from labkd.lab import engine
 from labkd.lab.building import bank_of, build, objective_of, optimizer_of
 from labkd.lab.recipes import find
-from labkd.lab.teachers import nobody
+from labkd.lab.teachers import no_teacher
 from labkd.pixels import Normalise
 from labkd.training import fit
 
@@ -124,7 +124,7 @@ def _epochs(
         schedule,
         normalise=Normalise.of(images),
         objective=objective_of(recipe),
-        teacher=nobody,
+        teacher=no_teacher,
         generator=generator,
         epochs=range(1, recipe.epochs + 1),
         batch_size=recipe.batch_size,

@@ -13,6 +13,9 @@ import time
 
 # Seconds after which another process than the first says what went wrong.
 HEARD_AFTER = 10.0
+# The status of a process whose time is up: EX_TEMPFAIL of sysexits.h, which
+# asks for the same command later.
+PAUSED = 75
 
 
 def first() -> bool:
