@@ -344,18 +344,23 @@ with torch.no_grad():
     teacher_logits = teacher.eval()(images)
 
 # %% [markdown]
-# ## Two digits, cold and warm
+# ## Two digits at two temperatures
 #
-# XXXX
+# Of the 1,200 training digits of chapter 1 the figure shows two, with what
+# their teacher says of them. With the digits sorted by the teacher's largest
+# probability at $T = 1$, the upper one stands in the middle. Of the lower one
+# the teacher is least sure.
+#
+# At $T = 1$ the upper one's label is a hard one to three decimals, and so are
+# those of at least half of the digits. At $T = 4$ it shows which digits are
+# near. The lower one's label does so at either temperature.
 
-# %% fig_alt="XXXX" tags=["hide-input"]
+# %% fig_alt="A 5 and an 8 of 8 x 8 pixels, each with bars of the teacher's ten probabilities at temperatures 1 and 4. The 5 has 1.000 at T = 1; at T = 4 it keeps most, and 7 comes next. The 8 has 1 as its second class at either temperature, and less than half is left for 8 at T = 4." tags=["hide-input"]
 sure = soften(teacher_logits, 1.0).amax(dim=1)  # (images,)
 order = sure.argsort()
-chosen = {"median": order[len(order) // 2], "least sure": order[0]}
-figure, rows = plt.subplots(
-    2, 3, figsize=(4.8, 5), width_ratios=(2, 3, 3), sharex="col"
-)
+chosen = {"in the middle": order[len(order) // 2], "least sure": order[0]}
 digits = [str(digit) for digit in range(10)]
+figure, rows = plt.subplots(2, 3, figsize=(4.6, 5), width_ratios=(3, 4, 4))
 for (name, place), row in zip(chosen.items(), rows, strict=True):
     row[0].imshow(images[place, 0], cmap="gray_r")
     row[0].set_title(name, size=11)
@@ -365,7 +370,8 @@ for (name, place), row in zip(chosen.items(), rows, strict=True):
         answer = soften(teacher_logits[place], T)
         figures.draw_probabilities(axes, answer, digits, correct)
         axes.set_title(f"T = {T:g}", size=11)
-        axes.label_outer()
+        axes.tick_params(labelsize=9)
+        axes.set_xlabel("probability", size=9)
 plt.show()
 
 # %% [markdown]
@@ -401,6 +407,7 @@ for row, loss_function in losses.items():
 # %% [markdown]
 # The scores on the test images, with the deviation over the seeds. Each row
 # has the learning rate that was chosen.
+
 
 # %% tags=["hide-input"]
 def parameters_of(network):

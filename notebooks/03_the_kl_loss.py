@@ -260,7 +260,7 @@ pd.DataFrame(rows).T
 #
 # - **Probabilities** where the logarithm belongs. The "divergence" is
 #   negative, which none can be. Its minimum puts everything on the teacher's
-#   first choice.
+#   most probable class.
 # - **Swapped** arguments, with the logarithm still on the first. This is
 #   $\operatorname{KL}(q \,\|\, p)$, a proper divergence in the wrong
 #   direction. Its gradient has a factor $q_i$: a class that the student has
@@ -462,10 +462,21 @@ for arm, loss_function in arms.items():
 # The scores on the test images, with the deviation over the seeds. Each row
 # has the learning rate that was chosen.
 
+
 # %% tags=["hide-input"]
-rows = {"teacher": {"accuracy, %": f"{percent_right(teacher, *test):.1f}"}}
+def parameters_of(network):
+    return f"{sum(p.numel() for p in network.parameters()):,}"
+
+
+rows = {
+    "teacher": {
+        "parameters": parameters_of(teacher),
+        "accuracy, %": f"{percent_right(teacher, *test):.1f}",
+    }
+}
 for arm, percents in scores.items():
     rows[arm] = {
+        "parameters": parameters_of(student),
         "accuracy, %": f"{statistics.mean(percents):.1f}",
         "± deviation": f"{statistics.stdev(percents):.1f}",
         "best seed, %": f"{max(percents):.1f}",

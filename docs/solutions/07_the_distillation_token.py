@@ -45,9 +45,10 @@ def exercise_2():
     )
     assert_close(once, sharper, rtol=0, atol=0)
     assert_close(soften(7 * v, 3.0), soften(v, 3 / 7))
-    first = [soften(k * v, 3.0).amax(1).median().item() for k in (1, 7)]
-    assert first[0] < 0.5 and first[1] > 0.9
-    return f"the median first class goes from {first[0]:.2f} to {first[1]:.2f}"
+    largest = [soften(k * v, 3.0).amax(1).median().item() for k in (1, 7)]
+    assert largest[0] < 0.5 and largest[1] > 0.9
+    told = " to ".join(f"{p:.2f}" for p in largest)
+    return f"the median of the largest probability goes from {told}"
 
 
 def exercise_3():
@@ -113,7 +114,7 @@ def half_each(first, labels, second, decisions):
 # Two heads on the same features stand for the two tokens.
 ARMS = {
     "labels": lambda z, y, v: F.cross_entropy(z, y),
-    "decision": lambda z, y, v: half_each(z, y, z, v.argmax(1)),
+    "hard distillation": lambda z, y, v: half_each(z, y, z, v.argmax(1)),
     "token": lambda z, y, v: half_each(z[:, :10], y, z[:, 10:], v.argmax(1)),
     "control": lambda z, y, v: half_each(z[:, :10], y, z[:, 10:], y),
 }
@@ -133,9 +134,9 @@ def exercise_4():
         hits = heads.mean(-2).argmax(-1) == truth
         right[arm] = (100 * hits.double().mean(-1)).tolist()
     ahead = {a: paired_difference(right[a], right["labels"]) for a in ARMS}
-    for arm in ("decision", "token"):
+    for arm in ("hard distillation", "token"):
         assert ahead[arm].mean - ahead[arm].half_width > 5
-    more = paired_difference(right["token"], right["decision"])
+    more = paired_difference(right["token"], right["hard distillation"])
     assert more.found and more.mean > 0
     gap = abs(ahead["control"].mean) + ahead["control"].half_width
     assert gap < ahead["token"].mean / 2
@@ -145,7 +146,8 @@ def exercise_4():
     learned = ((said == noisy[..., None]) & moved).sum((0, 1)) / moved.sum()
     assert learned[0] > 0.5 > 0.2 > learned[1]
     return (
-        f"points over labels: decision {ahead['decision']}, "
+        "points over labels: "
+        f"hard distillation {ahead['hard distillation']}, "
         f"token {ahead['token']}, "
         f"control {ahead['control']}; wrong labels learned: {learned[0]:.0%} "
         f"by the class head, {learned[1]:.0%} by the token's"
