@@ -13,6 +13,7 @@ import headline
 import jupytext
 import nbformat
 import pytest
+import records_table
 import soft_labels
 import torch
 import torch.nn.functional as F
@@ -129,13 +130,13 @@ def test_the_interval_gives_the_verdict(ours, verdict):
     assert outcome.words == verdict and not outcome.reason
     points = ([100 * value for value in arm] for arm in (ours, theirs))
     difference = paired_difference(*points)
-    assert outcome.shown == difference.short
+    assert outcome.shown == records_table.short(difference)
     assert (outcome.interval.low, outcome.interval.high) == (
         difference.low,
         difference.high,
     )
     means = (0.95, statistics.mean(theirs), statistics.mean(ours))
-    assert outcome.accuracies == tuple(f"{100 * m:.1f}" for m in means)
+    assert outcome.values == tuple(f"{100 * m:.1f}" for m in means)
     told = told_of(LABML, found)
     budget = "CIFAR-10 (original), 45,000 images, 5 epochs (laptop)"
     assert budget in told and f"`run {LABML.ours} --seed 0`" in told
@@ -201,7 +202,13 @@ def test_ece_is_judged_too():
     ece = ([0.02, 0.03, 0.02], [0.20, 0.22, 0.21])
     found = runs(CALIBRATED.ours, [0.8] * 3, ece=ece[0])
     found += runs(CALIBRATED.theirs, [0.8] * 3, ece=ece[1])
-    assert claims.outcome(CALIBRATED, found).words == "here: lower"
+    found += runs(CALIBRATED.beside, [0.8] * 3, ece=[0.04, 0.05, 0.06])
+    outcome = claims.outcome(CALIBRATED, found)
+    assert outcome.words == "here: lower"
+    # What is compared is shown, and labels alone beside it.
+    assert outcome.values == ("none", "21.0", "2.3")
+    assert outcome.beside == "5.0"
+    assert "<br>labels alone: 5.0" in claims.table(found)
     swapped = runs(CALIBRATED.ours, [0.8] * 3, ece=ece[1])
     swapped += runs(CALIBRATED.theirs, [0.8] * 3, ece=ece[0])
     assert claims.outcome(CALIBRATED, swapped).words == "here: higher"
@@ -226,6 +233,8 @@ def test_a_level_that_is_never_reached_gives_no_verdict():
     high = [(0.1, 0.9, 0.9), (0.8, 0.9, 0.9)]
     outcome = claims.outcome(SOONER, both_curves(SOONER, low, high))
     assert outcome.words == "open" and outcome.interval is None
+    # 1 + 71/80 epochs and 1 + 1/10, in the mean.
+    assert outcome.values == ("95.0", "1.5", "")
     assert "never reach" in outcome.shown
 
 
@@ -250,6 +259,10 @@ def test_the_spread_is_judged_by_fishers_f():
     high = ratio / math.sqrt(fisher(3, 3).ppf(0.025))
     assert outcome.shown == f"{ratio:.1f} ({low:.1f} to {high:.1f})"
     assert low > 1 and outcome.words == "here: higher"
+    deviations = (100 * statistics.stdev(side) for side in (theirs, ours))
+    assert outcome.values[1:] == tuple(f"{d:.2f}" for d in deviations)
+    told = told_of(UNSTABLE, pair(UNSTABLE, ours, theirs))
+    assert "deviation, with divided by without" in told
     even = pair(UNSTABLE, [0.6, 0.61, 0.59], [0.60, 0.61, 0.59])
     said = claims.outcome(UNSTABLE, even).words
     assert said == "here: no difference found"
@@ -623,13 +636,13 @@ def test_chapter_2_two_digits_at_two_temperatures(monkeypatch):
 def test_chapter_5_shifted_digits_teach_which_places_are_neighbours():
     prose, tables = chapter("05_a_vision_transformer")
     assert (
-        "From shifted digits the network has found its neighbours: they are "
-        "much more alike than other pairs"
+        "After shifted digits neighbours' vectors are much more alike than "
+        "others"
     ) in prose
     assert float(tables["from"]["shifted"]) > 0.3
     assert (
-        "From the digits as they are it has not: neighbours come out no more "
-        "alike than other pairs, if anything a little less."
+        "After the digits as they are neighbours' vectors come out no more "
+        "alike than others, if anything a little less."
     ) in prose
     assert float(tables["neighbours − others"]["as they are"]) < 0
     assert float(tables["to"]["as they are"]) < 0.05
@@ -639,9 +652,26 @@ def test_chapter_5_both_kinds_read_and_use_the_places():
     prose, tables = chapter("05_a_vision_transformer")
     assert "Both kinds learn to read." in prose
     assert "leave the places as they are, and both fail" in prose
-    for kind in ("as they are", "shifted"):
+    for kind in ("ViT, as they are", "ViT, shifted"):
         assert float(tables[kind]["test digits, %"]) > 85
         assert float(tables[kind]["scrambled, %"]) < 40
+
+
+def test_chapter_5_a_cnn_on_the_same_digits_is_ahead():
+    prose, tables = chapter("05_a_vision_transformer")
+    assert (
+        "The last row is a CNN with about as many parameters, trained on the "
+        "digits as they are. Each of the three was right more often than "
+        "every ViT."
+    ) in prose
+    cnn = tables["CNN, as they are"]
+    for kind in ("ViT, as they are", "ViT, shifted"):
+        assert float(cnn["lowest"]) > float(tables[kind]["highest"])
+        counts = [
+            int(row["parameters"].replace(",", ""))
+            for row in (cnn, tables[kind])
+        ]
+        assert max(counts) < 1.05 * min(counts)
 
 
 def test_chapter_4_gradients_vanish_by_initial_weights_alone():
@@ -760,8 +790,8 @@ def test_chapter_4_names_the_run_that_it_shows():
     assert "on them its learning rate was chosen from three" in prose
     assert len(config["learning_rates"]) == 3
     assert (
-        "Other programs slowed some of the thirty epochs, so the minutes are "
-        "thirty times the median epoch's."
+        "Other programs slowed some epochs, so the minutes are thirty times "
+        "the median epoch's."
     ) in prose
     seconds = [epoch["seconds"] for epoch in shown["epochs"]]
     median = statistics.median(seconds)
@@ -1078,19 +1108,28 @@ def test_chapter_9_a_competent_transformer_teaches_on_digits():
     assert interval(tables, "ViT's student − labels")[0] > 10
     for kind in ("ViT", "CNN"):
         assert not excludes_zero(tables, f"{kind}'s student − 600 labels")
-    means = [
-        abs(float(tables[f"{kind}'s student − 600 labels"]["mean"]))
-        for kind in ("ViT", "CNN")
-    ]
-    assert "about as well as they would have done." in prose
-    assert max(means) < 2
+    assert (
+        "the intervals leave room for about three points in favour of the "
+        "labels and two in favour of a teacher."
+    ) in prose
+    lows, highs = zip(
+        *(
+            interval(tables, f"{kind}'s student − 600 labels")
+            for kind in ("ViT", "CNN")
+        ),
+        strict=True,
+    )
+    assert -3.5 < min(lows) < -2.5 and 1.5 < max(highs) < 2.5
     assert "both help by far more than labels of fifty images do" in prose
     assert interval(tables, "CNN's student − labels")[0] > 5
     assert (
-        "The ViT's students came out a little ahead of the CNN's, but so did "
-        "their teachers on the test images."
+        "Between the two kinds no difference was found either: the interval "
+        "ends at zero, with the ViT's students ahead, and their teachers were "
+        "ahead on the test images, too."
     ) in prose
-    assert 0 < float(tables["ViT's student − CNN's"]["mean"]) < 4
+    assert not excludes_zero(tables, "ViT's student − CNN's")
+    assert abs(interval(tables, "ViT's student − CNN's")[0]) < 0.1
+    assert float(tables["ViT's student − CNN's"]["mean"]) > 0
 
 
 def outputs_of_9():
@@ -1108,6 +1147,10 @@ def outputs_of_9():
 def test_chapter_9_its_teachers_on_digits_pass_the_rule():
     prose, _ = chapter("09_vit_to_cnn")
     assert "each of them is above every student on fifty labels" in prose
+    assert "all better than students on fifty labels." in prose
+    assert (
+        "Against students with all 600 labels neither kind passes that rule."
+    ) in prose
     (digits,) = [
         table
         for table in outputs_of_9()
@@ -1118,6 +1161,7 @@ def test_chapter_9_its_teachers_on_digits_pass_the_rule():
         worst = float(digits[f"teacher, {kind}"]["worst"])
         assert worst > float(labels["best"])
         assert worst > float(labels["validation, %"]) + 1
+        assert worst <= float(digits["student, 600 labels"]["best"])
     right = [
         float(digits[f"teacher, {kind}"]["test, ± deviation"].split()[0])
         for kind in ("ViT", "CNN")
@@ -1135,6 +1179,10 @@ def test_chapter_9_whose_mistakes_on_digits():
     assert (
         "With the ViT, its own student is more consistent than the CNN's "
         "student is. With the CNN no difference was found."
+    ) in prose
+    assert (
+        "It shared more mistakes with the transformer than a CNN's student "
+        "did; for the CNN's mistakes no such difference was found."
     ) in prose
     with_vit = "with the ViT: its student − the CNN's"
     tables, _ = tables_of_9_with(with_vit)
@@ -1163,7 +1211,7 @@ def test_chapter_9_whose_mistakes_on_digits():
 
 
 def test_chapter_9_what_its_records_test_and_what_not():
-    prose, _ = chapter("09_vit_to_cnn")
+    prose, tables = chapter("09_vit_to_cnn")
     assert (
         "What our ViT can teach is not tested. It is above the mean of the "
         "students on labels, but by less than a point and not above all of "
@@ -1180,6 +1228,11 @@ def test_chapter_9_what_its_records_test_and_what_not():
         for kind in ("ViT", "CNN")
     )
     assert vit.words == verdicts.NOT_TESTED and vit.difference.high < 0
+    for kind, judged in (("ViT", vit), ("CNN", cnn)):
+        shown = tables[f"student of the {kind}"]
+        low, high = judged.difference.low, judged.difference.high
+        assert f"({low:+.1f} to {high:+.1f})" in shown["points over labels"]
+        assert shown["verdict"] == judged.words
     assert "Its student came out behind" in prose
     assert "The ResNet-50 passes, and its student is ahead." in prose
     assert cnn.words == "here: higher"
@@ -1221,8 +1274,11 @@ def test_chapter_9_whose_mistakes_in_the_records():
     prose, _ = chapter("09_vit_to_cnn")
     assert (
         "The CNN's student errs where the CNN errs, far more than the ViT's "
-        "student does. With the ViT it is the same: its own student errs "
-        "more where it errs."
+        "student does. The ViT's student, too, errs more where the ViT errs."
+    ) in prose
+    assert (
+        "each student shared more mistakes with its own teacher than the "
+        "other student did."
     ) in prose
     labels = torch.arange(10).repeat_interleave(1000)
 
@@ -1295,8 +1351,23 @@ def test_chapter_10_its_cohorts_and_the_student_alone():
         assert mine["test"]["accuracy"] < yours["test"]["accuracy"]
     assert (
         "At $w = \\frac12$ it is lower than alone; but alone chose half "
-        "their rate, which may be a cause."
+        "their rate, and so half their weight decay a step, which may be a "
+        "cause."
     ) in prose
+    assert (
+        "The optimizer is SGD with momentum; each chose its rate from 0.05, "
+        "0.1 and 0.2 on validation images."
+    ) in prose
+    assert (
+        "Under SGD the cohorts' rate of 0.2 is then the same step from the "
+        "labels as 0.1 is alone."
+    ) in prose
+    for name in (ALONE, *(row[0] for row in COHORTS_OF_CHAPTER_10.values())):
+        config = records.read(name, "laptop", 0)["config"]
+        assert config["learning_rates"] == [0.05, 0.1, 0.2]
+        assert (config["optimizer"], config["momentum"]) == ("sgd", 0.9)
+        assert config["weight_decay"] > 0
+        assert config["learning_rate"] == (0.1 if name == ALONE else 0.2)
     rates = {
         name: records.read(name, "laptop", 0)["config"]["learning_rate"]
         for name in (
@@ -1307,14 +1378,24 @@ def test_chapter_10_its_cohorts_and_the_student_alone():
     assert set(rates.values()) == {rates[ALONE], 2 * rates[ALONE]}
     for arm in ("DML", "three", "DML_e"):
         assert gain(COHORTS_OF_CHAPTER_10[arm][0], ALONE, "ece").high < 0
-    assert "Alone, this network is too sure of itself" in prose
-    for seed in range(5):
-        path = records.path_of(ALONE, "laptop", seed)
+    assert (
+        "That fits the one seed whose logits are kept: alone is surer than it "
+        "is right, heavy less sure."
+    ) in prose
+    heavy = COHORTS_OF_CHAPTER_10["heavy"][0]
+    over = {}
+    for name in (ALONE, heavy):
+        path = records.path_of(name, "laptop", 0)
         path = path.with_suffix(".logits.safetensors")
-        if seed == 0:  # the logits of the others are not kept
-            sure = load_file(path)["test"].float().softmax(1).amax(1).mean()
-            run = records.read(ALONE, "laptop", seed)
-            assert sure > run["test"]["accuracy"]
+        sure = load_file(path)["test"].float().softmax(1).amax(1).mean()
+        run = records.read(name, "laptop", 0)
+        over[name] = sure - run["test"]["accuracy"]
+        for seed in range(1, 5):
+            other = records.path_of(name, "laptop", seed)
+            assert not other.with_suffix(".logits.safetensors").exists()
+    assert over[heavy] < -0.01 and over[ALONE] > 0.01
+    assert "so between these two it shows no difference." in prose
+    assert not gain(heavy, ALONE, "ece").found
 
 
 def test_chapter_10_says_what_its_runs_are():
@@ -1388,7 +1469,11 @@ def test_chapter_10_what_the_missing_line_does():
     assert (
         "With the line no run fails, at either rate. Without it, at the "
         "large rate, most runs of DML fail. Students alone seldom fail "
-        "there, but they lose accuracy and scatter as well."
+        "there, but they lose accuracy as well."
+    ) in prose
+    assert (
+        "in most pairs the first student failed at a large learning rate, and "
+        "students alone became worse."
     ) in prose
     failed = {
         name: [int(count) for count in row["failed"].split(" of ")]
@@ -1403,19 +1488,15 @@ def test_chapter_10_what_the_missing_line_does():
     assert {bad for bad, _ in failed.values()} == {0}
     assert "there DML is far behind alone." in prose
     assert interval(tables, "DML − alone, rate 0.1, no train()")[1] < -5
-    with_line, without = (
-        tables[f"alone, rate 0.1{end}"] for end in ("", ", no train()")
-    )
-    assert float(without["test, %"]) < float(with_line["test, %"]) - 5
-    scatter = "± deviation"
-    assert float(without[scatter]) > 2 * float(with_line[scatter])
-    assert "At the moderate rate hardly anything shows" in prose
+    assert (
+        "At the moderate rate the missing line made no difference that we "
+        "found"
+    ) in prose
     for arm in ("alone", "DML"):
-        with_line, without = (
-            float(tables[f"{arm}, rate 0.01{end}"]["test, %"])
-            for end in ("", ", no train()")
-        )
-        assert abs(with_line - without) < 2
+        assert interval(tables, f"{arm}, rate 0.1: without − with")[1] < -4
+        row = f"{arm}, rate 0.01: without − with"
+        assert not excludes_zero(tables, row)
+        assert abs(float(tables[row]["points"])) < 2
     for rate in ("0.01", "0.1"):
         assert not excludes_zero(tables, f"DML − alone, rate {rate}")
 
@@ -1514,9 +1595,13 @@ def test_chapter_6_answers_its_question():
         "Here it could, by little. With soft labels the student was right "
         "more often at the end and ahead on the way, but it stayed far "
         "behind its teacher and was too sure of its answers.",
-        "Soft labels end above labels.",
+        "Soft labels end above labels: the first row, with its 95 % interval.",
     )
     found = gain(TAUGHT, VIT, size="overnight")
+    _, tables = chapter("06_from_cnn_to_vit")
+    first = tables["soft − labels, 45,000 images"]
+    pairs = len(verdicts.pairs_of(SHIPPED, TAUGHT, VIT, "overnight"))
+    assert first == {"pairs": str(pairs), "difference, points": found.short}
     assert found.low > 0 and found.mean < 3
     assert area_6().low > 0
     assert gain(TAUGHT, VIT, "ece", "overnight").low > 0
@@ -1530,17 +1615,26 @@ def test_chapter_6_says_what_its_runs_are():
         "Paired seeds on 45,000 images of CIFAR-10 (JPEG copy), and five on "
         "10,000; the teacher, a half-wide ResNet-18, is better than every "
         "student.",
-        "All saw a JPEG copy of CIFAR-10: all 45,000 training images, one of "
-        "twenty crops in each epoch, drawn once, alike in every run. The "
-        "validation images chose the settings, in trials of five epochs: for "
-        "labels one of three learning rates, $2 \\cdot 10^{-3}$; for soft "
-        "labels, at this rate, one of six pairs, $T = 2$ and $w = 0.9$.",
+        "Networks and losses are those of the program, with the shipped "
+        "teacher; learning rate, weight decay, clipped gradients and crops "
+        "are not.",
+        "All saw a JPEG copy of CIFAR-10: all 45,000 training images, the "
+        "students each in twenty crops fixed beforehand, one an epoch, alike "
+        "in every run. The validation images chose the settings, in trials "
+        "of five epochs: for labels one of three learning rates, "
+        "$2 \\cdot 10^{-3}$; for soft labels, at this rate, one of six "
+        "pairs, $T = 2$ and $w = 0.9$. The rate is tuned for labels alone.",
     )
     vit, taught = (config_6(recipe, "overnight") for recipe in (VIT, TAUGHT))
     for config in (vit, taught):
         assert config["training_images"] == 0
         assert config["epochs"] == config["views"] == 20
         assert (config["trial_epochs"], config["learning_rate"]) == (5, 2e-3)
+        # AdamW's usual 0.01 and no clipping are the program's.
+        assert (config["weight_decay"], config["clip_norm"]) == (0.05, 1.0)
+    program = CHAPTER_6.read_text("utf-8")
+    assert "weight_decay" not in program and "clip_grad" not in program
+    assert "epochs, 1e-3, device" in program
     assert len(vit["learning_rates"]) == 3 and not taught["learning_rates"]
     assert len(taught["temperatures"]) * len(taught["loss_weights"]) == 6
     assert (taught["temperature"], taught["teacher_weight"]) == (2.0, 0.9)
@@ -1559,8 +1653,8 @@ def check_teachers_of_6(size, *recipes):
 def test_chapter_6_says_what_its_smaller_runs_are():
     says_6(
         "The other rows are of smaller runs with five seeds: 10,000 of the "
-        "images, patches of 8 by 8, a teacher of seven epochs, $T = 3$ and "
-        "$w = 0.9$, not tuned."
+        "images, patches of 8 by 8, twenty epochs, a teacher of seven, "
+        "$T = 3$ and $w = 0.9$, not tuned."
     )
     small = (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
     assert {len(of_6(recipe, "laptop")) for recipe in small} == {5}
@@ -1568,6 +1662,8 @@ def test_chapter_6_says_what_its_smaller_runs_are():
     teacher = config_6(RESNET)
     assert teacher["epochs"] == 7 and not teacher.get("training_images")
     vit, taught = config_6(VIT), config_6(TAUGHT)
+    for recipe in small[:-1]:
+        assert config_6(recipe)["epochs"] == 20
     for config in (vit, taught):
         assert config["training_images"] == 10_000
         assert (config["patch_size"], config["epochs"]) == (8, 20)
@@ -1597,8 +1693,8 @@ def test_chapter_6_its_curves():
 def test_chapter_6_sooner():
     says_6(
         "The area is larger with soft labels. To each level they needed "
-        "about one epoch less, but only at the first does the interval "
-        "exclude zero.",
+        "fewer epochs in the mean, by less than two; where the interval "
+        "holds zero, no difference is found.",
     )
     assert area_6().low > 0
     labels, soft = curves_6()
@@ -1610,15 +1706,22 @@ def test_chapter_6_sooner():
         )
         for share in (0.7, 0.8, 0.9)
     ]
-    assert all(-1.5 < one.mean < -0.5 for one in less)
-    assert [one.found for one in less] == [True, False, False]
+    assert all(-2 < one.mean < 0 for one in less)
+    # The table shows these very intervals, and counts every pair.
+    _, tables = chapter("06_from_cnn_to_vit")
+    for share, one in zip((0.7, 0.8, 0.9), less, strict=True):
+        row = f"epochs to {share} × labels' last accuracy"
+        assert interval(tables, row) == pytest.approx(
+            (one.low, one.high), abs=0.006
+        )
 
 
 def test_chapter_6_where_the_gain_comes_from():
     says_6(
         "Their teacher saw 45,000 labels, the student 10,000.",
         "A second teacher, 10k, was trained on the student's own 10,000 "
-        "images. Its soft labels helped too, and between the two teachers no "
+        "images; it too is over twenty points better than every student. Its "
+        "soft labels helped as well, and between the two teachers no "
         "difference was found.",
         "Nothing is soft in it, and it gave a part of the gain. Soft labels "
         "were ahead of it, but with more weight on the teacher, so softness "
@@ -1628,6 +1731,14 @@ def test_chapter_6_where_the_gain_comes_from():
     )
     young = config_6(TAUGHT_10K)["teacher"]
     assert config_6(young)["training_images"] == 10_000
+    best = max(
+        run["test"]["accuracy"]
+        for recipe in (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
+        for run in of_6(recipe, "laptop")
+    )
+    for teacher in (RESNET, young):
+        (run,) = of_6(teacher, "laptop")
+        assert run["test"]["accuracy"] > best + 0.2
     assert gain(TAUGHT_10K, VIT).low > 0
     assert not gain(TAUGHT, TAUGHT_10K).found
     part = gain(FIRST_CHOICE, VIT)
@@ -1643,10 +1754,19 @@ def test_chapter_6_where_the_gain_comes_from():
 
 def test_chapter_6_too_sure_of_itself():
     says_6(
+        "Averaging softened answers, then sharpening, gives $0.883$, not "
+        "$0.749$. The example leaves out the hard term, and no record shows "
+        "that this is the cause.",
         "With soft labels it is worse than with labels. In smaller runs of "
         "ten epochs $T = 3$ did more harm and $T = 1$ none, and in "
         "accuracy no difference between these two was found.",
     )
+    sharp = torch.tensor([[0.998, 0.001, 0.001], [0.001, 0.998, 0.001]])
+    truck = {}
+    for t in (1, 2):
+        mean = torch.tensor([0.75, 0.25]) @ (sharp.log() / t).softmax(1)
+        truck[t] = round((t * mean.log()).softmax(0)[0].item(), 3)
+    assert truck == {1: 0.749, 2: 0.883}
     at_1, at_3 = (
         f"soft_t{t}-vit_half_epochs_from_resnet18-cifar10" for t in (1, 3)
     )
@@ -1681,6 +1801,15 @@ def test_chapter_6_its_costs():
     )
     work = (3 * epochs + shown) * teacher["multiply_adds"]
     assert work > 3 * 3 * shown * student["multiply_adds"]
+    says_6(
+        "everything together costs $5.4 + 1.2 + 1.0$ trainings of the "
+        "student of 20 epochs each, so it could train for about 152"
+    )
+    alone = 3 * shown * student["multiply_adds"]
+    parts = [3 * epochs * teacher["multiply_adds"] / alone]
+    parts += [shown * teacher["multiply_adds"] / alone, 1.0]
+    assert [round(part, 1) for part in parts] == [5.4, 1.2, 1.0]
+    assert shown == 20 and round(20 * (5.4 + 1.2 + 1.0)) == 152
 
 
 # Chapter 11: the digits by its tables, the clothes by the records.
@@ -2276,36 +2405,48 @@ def test_chapter_13_cached_maps_cannot_be_mirrored():
         assert float(tables[kept]["cosine"]) < 0.7
 
 
-def test_chapter_14_what_is_tuned_alike_is_not_found_to_be_ahead():
+def test_chapter_14_what_is_left_of_a_gain_when_the_rival_is_tuned():
     prose, tables = chapter("14_better_logits")
     untuned, tuned = "over soft, untuned", "over soft, tuned"
     assert (
-        "All of three newer losses were ahead of soft labels with default "
-        "settings. Over soft labels that were tuned with as many trials no "
-        "difference was found for one, and two were behind."
+        "Here one of three was, by less than a point: the decoupled loss, "
+        "against soft labels that were tuned with as many trials. "
+        "Standardised logits were behind, and so, in the mean, were "
+        "correlations. Against soft labels left at default settings all three "
+        "were ahead by several points."
     ) in prose
-    assert (
-        "Over untuned soft labels all three gain, and every interval "
-        "excludes zero"
-    ) in prose
+    assert "all three gain, and every interval excludes zero" in prose
     for loss in OF_LOGITS:
-        assert over(tables, loss, untuned)[0] > 0
+        low, high = over(tables, loss, untuned)
+        assert low > 0 and (low + high) / 2 > 3
     assert (
-        "no difference is found for the decoupled loss, and the two others "
-        "are behind. The decoupled loss may still be a point or two ahead"
+        "only the decoupled loss is ahead, by about a tenth of that. "
+        "Standardised logits are behind, and so, in the mean, are "
+        "correlations; their interval ends at about zero."
     ) in prose
     low, high = over(tables, "decoupled", tuned)
-    assert low <= 0 and 1 < high < 2.5
-    for loss in ("standardised", "correlations"):
-        assert over(tables, loss, tuned)[1] < 0
+    before = sum(over(tables, "decoupled", untuned)) / 2
+    assert low > 0 and (low + high) / 2 < min(1, before / 7)
+    assert over(tables, "standardised", tuned)[1] < 0
+    low, high = over(tables, "correlations", tuned)
+    assert low < -1 and abs(high) < 0.15
+    assert (
+        "Three of the four chose the highest temperature, so a wider grid may "
+        "move these rows."
+    ) in prose
+    temperatures = [
+        tables[loss]["chosen"].split(", ")[1]
+        for loss in ("soft, tuned", *OF_LOGITS)
+    ]
+    assert temperatures.count("8.0") == 3
     assert "Every seed draws another fifty." in prose
     assert (
-        "Untuned, soft labels are hardly ahead of labels. Tuned, they gain "
-        "several times as much, from the same teacher and by the same loss."
+        "Untuned, soft labels are not found to be ahead of labels. Tuned, "
+        "rate and all, they are ahead by several points"
     ) in prose
-    little = -sum(over(tables, "labels", untuned)) / 2
-    much = -sum(over(tables, "labels", tuned)) / 2
-    assert 0 < 3 * little < much
+    low, high = over(tables, "labels", untuned)
+    assert low < 0 < high
+    assert over(tables, "labels", tuned)[1] < -3
     assert "a teacher well above all students in the mean" in prose
     check_teacher(tables, ("labels", "soft, tuned", *OF_LOGITS))
 
@@ -2354,21 +2495,24 @@ def test_chapter_17_the_rest_needs_its_mass():
     ) in prose
     assert interval(tables, "three, renormalised − all ten")[1] < 0
     assert (
-        "With the rest spread evenly no difference is found. Between these "
-        "two the interval ends at zero; spread evenly looks better, and it "
-        "costs no byte. But no difference is found for the first alone either"
+        "With the rest spread evenly they are worse by less, and better than "
+        "renormalised"
     ) in prose
-    low, high = interval(tables, "three, even − three, renormalised")
-    assert abs(low) < 0.05 and high > 4
+    even = interval(tables, "three, even − all ten")
+    assert even[1] < 0
+    assert float(tables["three, even − all ten"]["points"]) > float(
+        tables["three, renormalised − all ten"]["points"]
+    )
+    assert interval(tables, "three, even − three, renormalised")[0] > 0
     assert (
-        "both intervals are more than four points wide, and a loss of one "
-        "point lies in either."
+        "For the decision alone, two bytes, no difference to all ten is "
+        "found; a loss of two points lies in the interval, and so does a "
+        "small gain."
     ) in prose
-    for kept in ("three, even", "the first"):
-        low, high = interval(tables, f"{kept} − all ten")
-        assert low <= -1 <= 0 <= high and high - low > 4
+    low, high = interval(tables, "decision − all ten")
+    assert low <= -2 and 1 <= high < 2
     assert "a teacher well above all students in the mean" in prose
-    kinds = ("all ten", "three, even", "three, renormalised", "the first")
+    kinds = ("all ten", "three, even", "three, renormalised", "decision")
     check_teacher(tables, kinds)
 
 
@@ -2471,18 +2615,17 @@ def test_chapter_16_what_wrecks_a_student_is_seldom_in_the_loss():
     prose, _ = chapter("16_the_gallery_of_mistakes")
     record = damage.read()
     gaps = gallery_gaps(record, "doubtful")
-    assert "Most of the mistakes below cost little here" in prose
-    little = [name for name, gap in gaps.items() if gap.mean > -2]
-    assert len(little) > len(gaps) / 2
     assert (
         "Of the mistakes that cost more than seven points where labels are "
-        "doubtful, only two are in its formula."
+        "doubtful, only two are in its formula: the logarithm that nobody "
+        "announced, and the student as its own teacher."
     ) in prose
     worst = {name for name, gap in gaps.items() if gap.mean < -7}
-    assert len(worst & set(IN_THE_LOSS)) == 2 < len(worst) / 2
+    in_formula = {"logarithm unannounced", "own teacher"}
+    assert worst & set(IN_THE_LOSS) == in_formula and len(worst) > 4
     assert (
-        "In some of them loss and gradient are exactly right: no curve will "
-        "show them."
+        "In some of the others loss and gradient are exactly right: checking "
+        "the formula finds nothing."
     ) in prose
     exact = [
         name
@@ -2493,7 +2636,49 @@ def test_chapter_16_what_wrecks_a_student_is_seldom_in_the_loss():
     assert len(exact) >= 2
 
 
+def test_chapter_16_counts_what_costs_accuracy():
+    from labkd.lab import damage
+    from labkd.lab.lessons import IN_THE_LOSS
+
+    prose, _ = chapter("16_the_gallery_of_mistakes")
+    record = damage.read()
+    assert (
+        "Of the 28 mistakes that we trained, 21 cost accuracy in some "
+        "setting, eleven of them less than three points; in 13 of the 28 "
+        "even the value of the loss looks right. Of the seven that cost most, "
+        "five are not in its formula"
+    ) in prose
+    # Two are of one card; both cost much.
+    names = set(gallery_gaps(record, "few")) - {"batch statistics, shuffled"}
+    assert len(names) == 28
+    costly = {name for name in names if not damage.harmless(record, name)}
+    worst = {
+        name: min(
+            damage.damage(record, name, setting, tuned=tuned).mean
+            for setting in damage.SETTINGS
+            for tuned in (False, True)
+        )
+        for name in costly
+    }
+    assert len(costly) == 21
+    assert sum(points > -3 for points in worst.values()) == 11
+    losses = [record["pulls"][name]["loss"] for name in names]
+    assert sum(x is not None and 0.7 <= x <= 1.3 for x in losses) == 13
+    doubtful = gallery_gaps(record, "doubtful")
+    most = {name for name in names if doubtful[name].mean < -7}
+    assert len(most) == 7 and len(most - set(IN_THE_LOSS)) == 5
+    # What is left without a teacher's term is what labels alone give.
+    assert "so it loses what labels alone lose." in prose
+    for setting in damage.SETTINGS:
+        own, alone = (
+            damage.damage(record, name, setting)
+            for name in ("own teacher", "labels alone")
+        )
+        assert abs(own.mean - alone.mean) < 0.5
+
+
 def test_chapter_16_the_loss_forgives_where_labels_are_right():
+    from labkd.data import load
     from labkd.lab import damage
 
     prose, _ = chapter("16_the_gallery_of_mistakes")
@@ -2514,6 +2699,11 @@ def test_chapter_16_the_loss_forgives_where_labels_are_right():
     for setting in damage.SETTINGS:
         nll = damage.damage(record, "two temperatures", setting, score="nll")
         assert nll.low > 0
+    assert "In batches of seven sorted by class" in prose
+    assert "nearly all show one digit" in prose
+    batches = load("digits", "test").labels.split(7)
+    alike = [len(batch.unique()) == 1 for batch in batches]
+    assert sum(alike) > 0.85 * len(batches)
     assert "shuffled it costs less." in prose
     for gaps in (few, doubtful):
         by_class, mixed = (
@@ -2528,8 +2718,8 @@ def test_chapter_16_says_what_its_runs_are():
     prose, _ = chapter("16_the_gallery_of_mistakes")
     record = damage.read()
     assert (
-        "28 of the 29 mistakes were trained: ten paired seeds in two "
-        "classrooms"
+        "28 of the 29 mistakes were trained (all but the last): ten paired "
+        "seeds in two classrooms"
     ) in prose
     # Two are of one card, and one card is of no training.
     measured = gallery_gaps(record, "few")
@@ -2617,5 +2807,5 @@ def test_chapter_16_takes_a_loss_line_apart():
         assert tables[name]["angle"] == "0°"
     assert float(tables["sum for product"][length]) > 1
     assert float(tables["mean over classes"][length]) < 1
-    assert "adds a mistake of direction" in prose
+    assert "a mistake of direction" in prose
     assert int(tables["second softmax"]["angle"][:-1]) > 90

@@ -63,7 +63,8 @@ def test_a_row_has_the_paired_difference_and_every_network():
     points = ([100 * value for value in arm] for arm in (ours, theirs))
     assert paired_difference(*points).short in row
     assert "ViT" in row and "ResNet-18" in row
-    assert "CIFAR-10 (JPEG copy, quality 75), 300 images, 3 epochs" in row
+    budget = "CIFAR-10 (JPEG copy, quality 75), 300 images, 3 epochs"
+    assert f"Student: {budget}; 3 pairs of runs." in row
     assert "alone 55.0 %, taught 58.3 %, teacher 90.0 %" in row
 
 
@@ -95,6 +96,8 @@ def test_a_narrow_resnet_is_said_to_be_narrow():
     # A transformer's width is another thing.
     found[-1]["config"]["architecture"] = "vit"
     assert rows_of(found)[0].count(" wide") == 1
+    found[-1]["config"]["patch_size"] = 4
+    assert "(patches of 4 by 4, 1.2 M)" in rows_of(found)[0]
 
 
 def test_every_narrow_resnet_that_could_be_shown_has_words():
@@ -121,7 +124,7 @@ def test_a_weak_teacher_leaves_no_row():
     assert "Left out" not in text
     more[0]["teacher"]["recipe"] = more[1]["teacher"]["recipe"] = "nobody"
     text = headline.headline(found + more + teacher())
-    assert "Left out: 1 " in text
+    assert "Left out too: 1 " in text
 
 
 @pytest.mark.parametrize(

@@ -106,6 +106,24 @@ def test_the_home_page_says_where_to_begin(site, text):
     assert "snippets/cnn_to_vit.py" in Page(text).links
 
 
+def test_the_home_page_says_how_long_a_chapter_takes():
+    index = " ".join((ROOT / "docs" / "index.md").read_text("utf-8").split())
+    assert (
+        "A chapter takes ten to twenty minutes to read and, on a laptop "
+        "without a GPU, about a minute at most to run."
+    ) in index
+    for uri in CHAPTERS:
+        box = (ROOT / uri).with_suffix(".py").read_text("utf-8")
+        box = " ".join(box.replace("# >", "").split())
+        read, run = re.search(
+            r"To read: (\w+) minutes[^.]*\. To run: ([^.,]+)", box
+        ).groups()
+        assert read in ("ten", "twelve", "twenty")
+        assert re.fullmatch(
+            r"(a quarter of a|half a|under a|a) minute( offline)?", run
+        )
+
+
 def test_every_measured_row_says_which_data(text):
     rows = re.findall(r"<li><p><b>.*?</li>", text)
     assert rows

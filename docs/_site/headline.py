@@ -126,7 +126,8 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
         f"<b>{_network(teacher)}</b> ({_how_large(its_teacher, found)})</p>"
         f"<p><strong>{arm.difference.short}</strong></p>"
         f"{drawn(arm.difference, scale)}"
-        f"<p>{records.data_of(run)}, {records.budget_of(run)}. "
+        f"<p>Student: {records.data_of(run)}, {records.budget_of(run)}; "
+        f"{len(arm.records)} pairs of runs. "
         f"Labels alone {baseline:.1f}\u00a0%, taught {taught:.1f}\u00a0%, "
         f"teacher {teacher_percent(found, [run])}\u00a0%.</p></li>"
     )
@@ -149,9 +150,12 @@ def _alike(run: dict, other: dict) -> bool:
 
 
 def _how_large(run: dict, found: list[dict]) -> str:
-    """How wide a narrow ResNet is, and the millions of parameters of any."""
+    """A ResNet's width if narrow, a ViT's patches, anyone's parameters."""
     millions = f"{parameters(run, found) / 1e6:.2g}\u00a0M"
     config = run["config"]
+    side = config.get("patch_size")
+    if config.get("architecture") == "vit" and side:
+        return f"patches of {side} by {side}, {millions}"
     width = config.get("width", USUAL_WIDTH)
     if "resnet" not in config.get("architecture", "") or width == USUAL_WIDTH:
         return millions
@@ -177,14 +181,18 @@ def _legend(untested: int) -> str:
     text = (
         "What a student gains in test accuracy when a teacher's soft labels "
         "are added, against the same student with labels alone: the mean "
-        "over paired seeds, in percentage points, ± half of its 95 % "
-        "interval. In brackets: a ResNet's width beside the published "
-        "one's, and parameters in millions."
+        "difference of runs with equal seeds, in percentage points, ± half "
+        "of its 95 % interval. Differences were taken before rounding. In "
+        "brackets: a ResNet's width beside the published one's, a ViT's "
+        "patches in pixels, and parameters in millions. A row has the "
+        "largest runs of its networks and data that have three pairs; "
+        "smaller ones, sweeps, shorter trainings and the rehearsal on digits "
+        "are in Results only."
     )
     if untested:
         text += (
-            f" Left out: {untested} comparisons whose teacher is not clearly "
-            "better than its student: they test nothing."
+            f" Left out too: {untested} comparisons whose teacher is not "
+            "clearly better than its student: they test nothing."
         )
     return text
 
