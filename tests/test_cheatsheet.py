@@ -79,6 +79,16 @@ def test_each_is_short_and_stands_alone(path):
     assert defined
 
 
+def test_pasted_together_none_hides_another():
+    where = {}
+    for path in SNIPPETS:
+        if path != PROGRAM:
+            defined = set(run(path.stem)) - {"__builtins__", "torch", "F"}
+            for name in defined:
+                assert name not in where, (name, path.stem, where[name])
+                where[name] = path.stem
+
+
 def test_the_page_shows_each_once():
     shown = re.findall(r"^<!-- (\w+)\.py -->$", PAGE, re.M)
     assert sorted(shown) == [path.stem for path in SNIPPETS]
@@ -232,7 +242,7 @@ def test_features_of_a_network():
     logits, seen = watched["run"](model, images, "2")
     assert torch.equal(model[3](seen), logits) and logits.requires_grad
     assert not model[2]._forward_hooks
-    logits, seen = watched["ask"](model, images, "0")
+    logits, seen = watched["ask_features"](model, images, "0")
     assert not model.training and not seen.requires_grad
     torch.testing.assert_close(seen, model[0](images))
 
@@ -437,6 +447,8 @@ def on_the_desk():
         "teacher_logits": logits[1].detach(),
         "class_logits": logits[2],
         "token_logits": logits[3],
+        "vit": lambda images: (logits[2], logits[3]),
+        "device": "cpu",
         "validation_logits": 4 * logits[4],
         "validation_labels": labels,
         "tokens": torch.randn(2, 10, 6),
@@ -511,3 +523,20 @@ def test_the_table_of_libraries_has_their_settings():
     assert "`soft_weight` 100" in cells[1]
     # 4/9 and 0.9 at ten classes, 0.04 / 0.54 at a hundred.
     assert cells[2:] == ["5", "0.444", "0.9", "0.074"]
+
+
+@pytest.mark.parametrize("library", ALL, ids=lambda library: library.library)
+def test_the_loss_of_a_library_is_worked_out_from_its_settings(library):
+    shown = library_table.loss(library).replace("`", "").replace("T²", "T**2")
+    # A space between two factors multiplies them.
+    code = re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", shown)
+    temperature, *weights = library.example
+    names = library_table.names(library)
+    given = dict(zip(names, weights, strict=True)) | {"T": temperature}
+    for classes in (10, 100):
+        ours = library.ours(*library.example, num_classes=classes)
+        terms = given | {"C": classes}
+        hard = eval(code, terms | {"CE": 1, "KL": 0})
+        assert hard == pytest.approx(ours.hard)
+        soft = eval(code, terms | {"CE": 0, "KL": 1})
+        assert soft == pytest.approx(ours.soft)

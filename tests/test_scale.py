@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 import pytest
 import scale_table
 import torch
+from conftest import ROOT
 from torch import nn
 
 from labkd.lab import agreement, engine, scale, throughput
@@ -101,6 +102,20 @@ def test_every_row_is_within_its_tolerance(row):
         assert difference <= tolerance
     if tolerance == 0:
         assert row["weight_difference"] == 0
+
+
+def test_only_batchnorm_makes_it_another_training_as_the_page_says():
+    page = (ROOT / "docs" / "results.md").read_text("utf-8")
+    assert (
+        "All ways agree up to rounding, except where BatchNorm sees half of a "
+        "batch at a time."
+    ) in " ".join(page.split())
+    for row in RECORD["rows"]:
+        whole = row["processes"] == row["accumulation"] == 1
+        other = row["model"] == "resnet" and not whole
+        assert (row["tolerance"] is None) == other
+    told = f"the median of {RECORD['rounds']} measurements"
+    assert told in scale_table.table()
 
 
 def test_the_bar_of_float32_is_one_in_a_hundred_thousand():

@@ -119,17 +119,36 @@ def test_a_weak_teacher_leaves_no_verdict(validation, weak):
 @pytest.mark.parametrize(
     ("gains", "told"),
     [
-        ((0.02, 0.01, 0.01), "Soft labels are ahead in the mean at every"),
-        ((-0.02, -0.01, -0.01), "Soft labels are behind in the mean at every"),
-        ((0.02, 0.01, -0.01), "its sign between 10 and 20."),
-        ((0.02, -0.01, 0.01), "between 5 and 10 and between 10 and 20."),
+        ((0.02, 0.01, 0.01), "At every point soft labels are ahead."),
+        ((-0.02, -0.01, -0.01), "At every point soft labels are behind."),
+        (
+            (0.02, 0.01, -0.01),
+            "At 5 and 10 soft labels are ahead; at 20 soft labels are behind.",
+        ),
     ],
 )
-def test_the_crossing_point_is_where_the_sign_changes(gains, told):
+def test_a_chart_says_where_a_difference_was_found(gains, told):
     text, _ = part(gaining(gains), "epochs")
-    assert told in text
-    if "every" in told:
-        assert "at 3 of 3 the interval excludes zero" in text
+    assert f"<figcaption>{told} At size" in text
+
+
+def test_a_change_of_sign_between_intervals_with_zero_is_no_finding():
+    found = point(0, [0.56, 0.57, 0.56], [0.5, 0.51, 0.5])
+    found += point(1, [0.52, 0.50, 0.51], [0.50, 0.51, 0.50])
+    found += point(2, [0.48, 0.52, 0.50], [0.50, 0.51, 0.50])
+    text, rows = part(found, "epochs")
+    assert rows["10"][6][0] == "+" and rows["20"][6][0] == "-"
+    told = "At 5 soft labels are ahead; at 10 and 20 no difference was found."
+    assert f"<figcaption>{told} At size" in text
+
+
+def test_labels_alone_stand_with_the_seeds_that_the_difference_is_over():
+    theirs = [0.48, 0.50, 0.55, 0.60, 0.61]
+    found = point(0, [0.50, 0.53, 0.55], theirs)
+    found += point(1, [0.50, 0.53, 0.55], theirs)
+    _, rows = part(found, "epochs")
+    assert rows["10"][1:3] == ["51.0 ± 3.6", "52.7 ± 2.5"]
+    assert rows["10"][6].startswith("+1.7 ")
 
 
 def test_a_chart_says_its_size_and_has_the_points_that_are_recorded():

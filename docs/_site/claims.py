@@ -13,7 +13,7 @@ import words
 from forest import Group, Row, forest
 from headline import SIZES, over_the_run, paired, rank, until_level
 from plots import Interval
-from records_table import teacher_percent
+from records_table import short, teacher_percent
 from scipy.special import fdtri
 
 from labkd import comparisons, records, verdicts
@@ -22,9 +22,9 @@ MARKER = "<!-- claims -->"
 HEAD = (
     "Claim",
     "Teacher, %",
-    "Without, %",
-    "With, %",
-    "With minus without",
+    "Without",
+    "With",
+    "With against without",
     "Here",
 )
 # What must be the source's own before a run of ours repeats its claim.
@@ -36,7 +36,8 @@ class Claim:
     """One row: in `measure`, `ours` differs from `theirs`.
 
     `stated` is what the source says of its own runs, by part, in the fields
-    of a recipe: a part that it does not state cannot be the same.
+    of a recipe: a part that it does not state cannot be the same. `beside` is
+    a recipe whose value stands beside the two.
     """
 
     source: str
@@ -46,15 +47,21 @@ class Claim:
     theirs: str
     measure: str = "accuracy"
     stated: dict[str, dict] = field(default_factory=dict)
+    beside: str = ""
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What is counted, its unit, and how, from a pair of records."""
+    """What is counted, its unit, and how, from a pair of records.
+
+    `against` is how two are compared, `digits` how many a value shows.
+    """
 
     name: str
     unit: str
     of: Callable[[dict, dict], tuple[float, float]] | None = None
+    against: str = "with minus without"
+    digits: int = 1
 
 
 def _hundredths(score: str):
@@ -67,13 +74,21 @@ MEASURES = {
     "area": Measure("accuracy over the run", "points", over_the_run),
     "epochs": Measure("epochs to the level", "epochs", until_level),
     "ece": Measure("ECE", "points of ECE", _hundredths("ece")),
-    "spread": Measure("deviation", "times the deviation"),
+    "spread": Measure(
+        "deviation",
+        "times the deviation",
+        against="with divided by without",
+        digits=2,
+    ),
 }
 UNITS = {
-    "points": "Accuracy, in points",
+    "points": "Accuracy, %, and differences in points",
     "epochs": "Epochs to the level: fewer is sooner",
     "points of ECE": "Calibration error (ECE), in points: lower is better",
-    "times the deviation": "Deviation over the seeds, as a ratio: 1 is alike",
+    "times the deviation": (
+        "Deviation of accuracy over the seeds, in points, and as a ratio: 1 "
+        "is alike"
+    ),
 }
 ESSAY = "an essay, “From ResNet-18 to ViT on CIFAR-10”"
 THESIS = "distillistic, a master's thesis"
@@ -174,6 +189,7 @@ CLAIMS = (
         f"virtual-{CLOTHES}",
         f"virtual_softened-{CLOTHES}",
         measure="ece",
+        beside=f"scratch-{CLOTHES}",
         stated={
             "student": RESNET18,
             "data": FASHION_MNIST,
@@ -200,8 +216,8 @@ CLAIMS = (
 class Outcome:
     """A claim beside our runs; `words` is the verdict, `parts` what differs.
 
-    `accuracies` are those of the teacher, of the student without what is
-    claimed and of the one with it, in per cent.
+    `values` are the teacher's accuracy in per cent, and what is compared,
+    without what is claimed and with it; `beside` is that of another recipe.
     """
 
     claim: Claim
@@ -210,7 +226,8 @@ class Outcome:
     interval: Interval | None = None
     reason: str = ""
     parts: tuple[str, ...] = ()
-    accuracies: tuple[str, ...] = ("", "", "")
+    values: tuple[str, ...] = ("", "", "")
+    beside: str = ""
     arms: tuple[comparisons.Arm, ...] = ()
 
 
@@ -227,8 +244,9 @@ def table(found: list[dict]) -> str:
         none = 1.0 if unit == "times the deviation" else 0.0
         groups.append(Group(heading, rows, none))
     caption = (
-        "Each claim beside our runs: accuracy on the test images, then the "
-        "difference with its 95 % interval. Filled: the interval excludes no "
+        "Each claim beside our runs: the teacher's accuracy, then what is "
+        "compared, without and with what is claimed, and the difference with "
+        "its 95 % interval. Filled: the interval excludes no "
         "difference. Hollow: it does not. Dashed: not tested."
     )
     text = [forest(caption, HEAD, groups), ""]
@@ -257,14 +275,17 @@ def _judge(claim: Claim, found: list[dict], ours, theirs) -> Outcome:
     names = ours.recipe, theirs.recipe
     weak = verdicts.weakness(found, names, ours.size)
     said, shown, interval = "open", "some runs never reach the level", None
-    if claim.measure == "spread":
+    measure = MEASURES[claim.measure]
+    if measure.of is None:
         said, shown, ends = _spread(ours, theirs)
+        values = _deviation(theirs), _deviation(ours)
         interval = Interval(*ends, not weak)
     else:
         pairs = verdicts.pairs_of(found, *names, ours.size)
-        ahead = paired(pairs, MEASURES[claim.measure].of)
+        ahead = paired(pairs, measure.of)
+        values = _means(measure, pairs)
         if ahead:
-            said, shown = verdicts.verdict(ahead).words, ahead.short
+            said, shown = verdicts.verdict(ahead).words, short(ahead)
             interval = Interval(ahead.mean, ahead.low, ahead.high, not weak)
     # A teacher that tests nothing leaves no verdict, whatever the measure.
     return Outcome(
@@ -276,13 +297,33 @@ def _judge(claim: Claim, found: list[dict], ours, theirs) -> Outcome:
         tuple(_other_parts(claim, found, ours)),
         (
             teacher_percent(found, list(ours.records)) or "none",
-            *(
-                f"{100 * statistics.mean(arm.scores('accuracy')):.1f}"
-                for arm in (theirs, ours)
-            ),
+            *(_number(measure, value) for value in values),
         ),
+        _beside(claim, found, ours.size),
         (ours, theirs),
     )
+
+
+def _means(measure: Measure, pairs) -> tuple[float, float]:
+    """What is compared, without and with, in the mean over the pairs."""
+    both = [measure.of(*pair) for pair in pairs]
+    ours, theirs = (statistics.mean(side) for side in zip(*both, strict=True))
+    return theirs, ours
+
+
+def _beside(claim: Claim, found: list[dict], size: str) -> str:
+    """The measure of the recipe that a claim has beside its two."""
+    runs = verdicts.runs_of(found, claim.beside, size)
+    if not runs:
+        return ""
+    measure = MEASURES[claim.measure]
+    mean, _ = _means(measure, [(run, run) for run in runs])
+    return _number(measure, mean)
+
+
+def _number(measure: Measure, value: float) -> str:
+    # The mean with a run that never reaches its level is no number.
+    return "" if math.isnan(value) else f"{value:.{measure.digits}f}"
 
 
 def _row(each: Outcome) -> Row:
@@ -293,6 +334,8 @@ def _row(each: Outcome) -> Row:
         about += f"<br>here: {words.student(run, sized=True)}"
         about += f", taught by a {taught}" if taught else ""
         about += f"; {words.data(run)}"
+    if each.beside:
+        about += f"<br>labels alone: {each.beside}"
     verdict = f"<strong>{each.words.removeprefix('here: ')}</strong>"
     notes = [each.reason] if each.reason else []
     if each.parts:
@@ -300,7 +343,7 @@ def _row(each: Outcome) -> Row:
     verdict += "".join(f"<br><small>{note}</small>" for note in notes)
     return Row(
         f"{each.claim.words}<br><small>{about}</small>",
-        each.accuracies,
+        each.values,
         each.shown,
         each.interval,
         verdict,
@@ -315,9 +358,11 @@ def _told(each: Outcome) -> str:
         return f"{text} *Here:* not recorded yet."
     run = each.arms[0].records[0]
     files = " and ".join(_link(arm) for arm in each.arms)
+    measure, settings = MEASURES[claim.measure], words.settings(run)
     return (
-        f"{text} *Here:* {MEASURES[claim.measure].name}, with minus without, "
-        f"{each.shown}; {records.data_of(run)}, {records.budget_of(run)} "
+        f"{text} *Here:* {measure.name}, {measure.against}, {each.shown}; "
+        f"{f'{settings}; ' if settings else ''}"
+        f"{records.data_of(run)}, {records.budget_of(run)} "
         f"({each.arms[0].size}). Records: {files}; again: `{run['command']}`."
     )
 
@@ -345,12 +390,8 @@ def _same(stated: dict | None, ours: dict) -> bool:
 
 def _spread(ours, theirs) -> tuple[str, str, tuple[float, float, float]]:
     """Standard deviations over the seeds, by Fisher's F of their squares."""
-    deviations, counts = [], []
-    for arm in (ours, theirs):
-        values = [100 * value for value in arm.scores("accuracy")]
-        deviations.append(statistics.stdev(values))
-        counts.append(len(values) - 1)
-    ratio = deviations[0] / deviations[1]
+    counts = [len(arm.records) - 1 for arm in (ours, theirs)]
+    ratio = _deviation(ours) / _deviation(theirs)
     low, high = (
         ratio / math.sqrt(fdtri(*counts, share)) for share in (0.975, 0.025)
     )
@@ -360,6 +401,11 @@ def _spread(ours, theirs) -> tuple[str, str, tuple[float, float, float]]:
         f"{ratio:.1f} ({low:.1f} to {high:.1f})",
         (ratio, low, high),
     )
+
+
+def _deviation(arm) -> float:
+    """Of accuracy over the seeds, in points."""
+    return 100 * statistics.stdev(arm.scores("accuracy"))
 
 
 def _link(arm) -> str:

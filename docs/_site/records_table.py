@@ -1,5 +1,6 @@
 """What the results page shows of all records: by method, and run by run."""
 
+import re
 import statistics
 from datetime import date
 from html import escape
@@ -11,6 +12,7 @@ from forest import Group, Row, forest
 from plots import Interval
 
 from labkd import comparisons, records, verdicts
+from labkd.inference import PairedDifference
 from labkd.lab import sweeps
 from labkd.lab.recipes import RECIPES, SIZES
 
@@ -60,17 +62,48 @@ def grids(results: Path) -> list[str]:
 
 
 def made(found: list[dict]) -> str:
-    """A sentence: how many records there are, of when, of what, by what."""
+    """Sentences: what distillation bought, and how many records there are."""
     if not found:
         return "No run has been recorded yet."
     recipes = {record["recipe"] for record in found}
     data = sorted({records.data_of(record) for record in found})
     devices = sorted({record["device"].split(",")[0] for record in found})
     return (
+        f"{bought(found)}\n\n"
         f"**{len(found)} runs of {len(recipes)} recipes**, recorded "
         f"{when(found)}, on {' and '.join(devices)}. "
         f"Their images: {', '.join(data)}."
+    ).lstrip()
+
+
+def bought(found: list[dict]) -> str:
+    """A sentence: what soft labels gained, sweeps and weak teachers aside."""
+    tested, higher, lower = 0, [], []
+    for arm in compared(found):
+        judged = verdict_on(arm, found)
+        soft = records.parts_of(arm.recipe)[0] == "soft"
+        if soft and not judged.reason:
+            tested += 1
+            if judged.difference.found:
+                gain = judged.difference.mean
+                (higher if gain > 0 else lower).append(gain)
+    if not higher:
+        return ""
+    gains = " to ".join(
+        f"{gain:.1f}" for gain in sorted({min(higher), max(higher)})
     )
+    return (
+        "**What distillation bought.** With soft labels of a clearly better "
+        f"teacher, students ended higher in {len(higher)} of {tested} "
+        "comparisons with the same student on labels alone, by "
+        f"{gains} points of accuracy; lower in {len(lower) or 'none'}. Each "
+        "is below, in *Method by method*."
+    )
+
+
+def short(difference: PairedDifference) -> str:
+    """`+1.2 ± 0.5`; what is rounded to zero has no sign."""
+    return re.sub(r"^\+(?=0\.0 )", "", difference.short)
 
 
 def when(found: list[dict]) -> str:
@@ -88,20 +121,15 @@ def when(found: list[dict]) -> str:
 def by_method(found: list[dict]) -> str:
     """HTML: what each recipe gains on its baseline, by student and budget."""
     arms = comparisons.arms_by_name(found)
-    compared = [
-        arm
-        for arm in arms.values()
-        if arm.difference and (arm.recipe, arm.size) not in charted()
-    ]
-    compared.sort(key=_group_of)
     groups = []
-    for (_, _, baseline, size), ours in groupby(compared, _group_of):
+    for (_, _, baseline, size), ours in groupby(compared(found), _group_of):
         known = arms[baseline, size]
         run = known.records[0]
         heading = (
             f"{words.student(run, sized=True)}; "
             f"{words.data(run)}, {records.budget_of(run)} ({size}). Labels "
-            f"alone: {known.spread('accuracy', scale=100, digits=1)} %"
+            f"alone: {known.spread('accuracy', scale=100, digits=1)} % "
+            f"({len(known.records)} seeds)"
         )
         rows = [_method(arm, found) for arm in ours]
         groups.append(Group(heading, rows))
@@ -113,6 +141,16 @@ def by_method(found: list[dict]) -> str:
     drawn = forest(caption, METHOD_HEAD, groups, one_scale=True)
     # Nobody searches for a row, and every visit loads what can be found.
     return f"<div data-search-exclude>\n{drawn}\n</div>"
+
+
+def compared(found: list[dict]) -> list[comparisons.Arm]:
+    """What stands beside its baseline here, by group: sweeps are charts."""
+    arms = [
+        arm
+        for arm in comparisons.arms(found)
+        if arm.difference and (arm.recipe, arm.size) not in charted()
+    ]
+    return sorted(arms, key=_group_of)
 
 
 def charted() -> set[tuple[str, str]]:
@@ -138,6 +176,8 @@ def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
     run, ahead = arm.records[0], arm.difference
     taught = words.teacher(run)
     name = words.lesson(run) + (f", from a {taught}" if taught else "")
+    if settings := words.settings(run):
+        name += f", {settings}"
     if run["config"]["epochs"] != baseline_epochs(arm, found):
         name += f", {run['config']['epochs']} epochs"
     return Row(
@@ -148,7 +188,7 @@ def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
             teacher_percent(found, list(arm.records)) or "none",
             arm.spread("accuracy", scale=100, digits=1),
         ),
-        ahead.short,
+        short(ahead),
         Interval(ahead.mean, ahead.low, ahead.high, not judged.reason),
         judged.words.removeprefix("here: "),
     )
@@ -244,7 +284,8 @@ def csv(results: Path) -> str:
     if len(runs):
         known = records.read_all(results)
         runs.insert(0, "name", [words.whole(run) for run in known])
-        runs["epochs"] = [run["config"]["epochs"] for run in known]
+        for key in ("epochs", "temperature", "teacher_weight"):
+            runs[key] = [run["config"].get(key) for run in known]
         runs["training_images"] = [
             run["config"].get("training_images", 0) for run in known
         ]

@@ -2,11 +2,11 @@
 
 import math
 import statistics
-from itertools import pairwise
+from dataclasses import replace
 
 from forest import plain_table
 from plots import Line, chart
-from records_table import rows, teacher_percent, verdict_on
+from records_table import rows, short, teacher_percent, verdict_on
 
 from labkd import comparisons, records, verdicts
 from labkd.lab import sweeps
@@ -64,13 +64,15 @@ def _axis(arms, found: list[dict], axis: str, size: str) -> str:
     if len(points) < 2:
         return ""
     cells = _cells(arms, found, points, shape)
-    told = _crossing(points, shape)
+    told = _told(cells)
     if any(row[-1] == verdicts.NOT_TESTED for row in cells):
         told = "Not every point is a test: its teacher is too weak."
     runs = list(next(iter(points.values())).records)
     about = f"At size {size}, {records.data_of(runs[0])}"
     if teacher := teacher_percent(found, runs):
         about += f", the teacher {teacher} % right"
+    if axis == "training_images":
+        about += _also_seen(found, runs)
     anchor = axis.removeprefix("training_").removeprefix("teacher_")
     anchor += "" if size == "laptop" else f"-{size}"
     return "\n".join(
@@ -88,7 +90,7 @@ def _axis(arms, found: list[dict], axis: str, size: str) -> str:
 def _drawing(arms, points: dict, axis: str) -> str:
     name, shape, by_ratio = AXES[axis]
     soft = list(points.values())
-    scratch = [arms[point.scratch, arm.size] for point, arm in points.items()]
+    scratch = [_alone(arms, point, arm) for point, arm in points.items()]
     ahead = Line(
         "ahead",
         "soft",
@@ -112,18 +114,24 @@ def _cells(arms, found, points: dict, shape: str) -> list[list[str]]:
         [
             shape.format(point.value),
             records.budget_of(arm.records[0]),
-            arms[point.scratch, arm.size].spread(
-                "accuracy", scale=100, digits=1
-            ),
+            _alone(arms, point, arm).spread("accuracy", scale=100, digits=1),
             arm.spread("accuracy", scale=100, digits=1),
             f"{validation(arm):.1f}",
             arm.spread("ece"),
             str(len(arm.records)),
-            arm.difference.short,
+            short(arm.difference),
             verdict_on(arm, found).words,
         ]
         for point, arm in points.items()
     ]
+
+
+def _alone(arms, point: sweeps.Point, arm) -> comparisons.Arm:
+    """The arm on labels alone, of the seeds that the difference is over."""
+    scratch = arms[point.scratch, arm.size]
+    ours = {record["seed"] for record in arm.records}
+    shared = [run for run in scratch.records if run["seed"] in ours]
+    return replace(scratch, records=tuple(shared))
 
 
 def _line(name: str, kind: str, arms: list[comparisons.Arm]) -> Line:
@@ -148,21 +156,40 @@ def _validation(arm: comparisons.Arm) -> list[float]:
     ]
 
 
-def _crossing(read: dict, shape: str) -> str:
-    """Where along the axis the gain turns into a loss, or that it does not."""
-    turns = [
-        f"between {shape.format(a.value)} and {shape.format(b.value)}"
-        for (a, before), (b, after) in pairwise(read.items())
-        if before.difference.mean * after.difference.mean < 0
-    ]
-    if turns:
-        return f"The mean gain changes its sign {' and '.join(turns)}."
-    lost = any(arm.difference.mean < 0 for arm in read.values())
-    found = sum(arm.difference.found for arm in read.values())
+def _told(cells: list[list[str]]) -> str:
+    """At which points soft labels were found ahead, at which behind."""
+    phrases = {
+        "here: higher": "soft labels are ahead",
+        "here: lower": "soft labels are behind",
+        "here: no difference found": "no difference was found",
+    }
+    said = []
+    for verdict, phrase in phrases.items():
+        values = [value for value, *_, judged in cells if judged == verdict]
+        *others, last = values or [""]
+        where = f"{', '.join(others)} and {last}" if others else last
+        if len(values) == len(cells):
+            where = "every point"
+        if values:
+            said.append(f"at {where} {phrase}")
+    text = "; ".join(said)
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _also_seen(found: list[dict], runs: list[dict]) -> str:
+    """What few images are confounded with: a teacher that saw more."""
+    teachers = verdicts.teachers_of(found, runs)
+    if not teachers:
+        return ""
+    config = teachers[0]["config"]
+    images = (
+        config.get("training_images")
+        or records.TRAINING_IMAGES[config["dataset"]]
+    )
     return (
-        f"Soft labels are {'behind' if lost else 'ahead'} in the mean at "
-        f"every point, and at {found} of {len(read)} the interval excludes "
-        "zero."
+        f". The teacher learned from {images:,} images: the fewer its student "
+        "has, the more of them are the teacher's alone. Few images and a "
+        "teacher who saw more come together here"
     )
 
 
@@ -172,9 +199,17 @@ def advice(found: list[dict]) -> str:
     size = next((s for s in SIZES if len(read(arms, "temperature", s)) > 1), 0)
     if not size:
         return "Our own sweep has not been recorded yet."
-    lines = []
+    lines, leads = [], False
     for axis in ("temperature", "teacher_weight"):
-        lines += [*_choice(axis, read(arms, axis, size)), ""]
+        points = read(arms, axis, size)
+        best = _leader(points)
+        lines += [*_choice(axis, points, best), ""]
+        leads = leads or best is not None
+    lines.append(
+        "In bold: ahead of the next best by more than its deviation."
+        if leads
+        else "No value is ahead of the next best by more than its deviation."
+    )
     run = arms[sweeps.points("temperature", size, RECIPES)[0].soft, size]
     run = run.records[0]
     lines.append(
@@ -185,10 +220,19 @@ def advice(found: list[dict]) -> str:
     return "\n".join(lines)
 
 
-def _choice(axis: str, points: dict) -> list[str]:
+def _leader(points: dict) -> sweeps.Point | None:
+    """The best point on validation, if it leads by more than its deviation."""
+    best, second = sorted(
+        points, key=lambda point: validation(points[point]), reverse=True
+    )[:2]
+    lead = validation(points[best]) - validation(points[second])
+    deviation = statistics.stdev(_validation(points[best]))
+    return best if lead > deviation else None
+
+
+def _choice(axis: str, points: dict, best) -> list[str]:
     """The lines of a table: validation accuracy and ECE along an axis."""
     name, shape, _ = AXES[axis]
-    best = max(points, key=lambda point: validation(points[point]))
     cells = []
     for point, arm in points.items():
         right = _validation(arm)

@@ -36,6 +36,16 @@ LEARNED = {
     "mutual-ensemble": "mutual learning, the peers' mean",
     "virtual": "a virtual teacher",
 }
+# Objectives with a temperature, and with the weight of a teacher's term. What
+# has other weights shows them in its record; that of peers is in the words.
+SOFTENED = (
+    *("soft", "permuted", "smoothing"),
+    *("standardised", "decoupled", "correlations", "hint"),
+)
+WEIGHTED = (
+    *("soft", "permuted", "smoothing", "argmax", "token"),
+    *("standardised", "hint", "virtual"),
+)
 
 
 def lesson(record: dict) -> str:
@@ -59,6 +69,18 @@ def lesson(record: dict) -> str:
     if config.get("mixup"):
         words += ", blended images"
     return words + turned(record)
+
+
+def settings(record: dict) -> str:
+    """Temperature and weight of the teacher's term, where a loss has them."""
+    config = record["config"]
+    objective = config.get("objective", "cross-entropy")
+    said = []
+    if objective in SOFTENED:
+        said.append(f"T = {config['temperature']:g}")
+    if objective in WEIGHTED:
+        said.append(f"weight {config['teacher_weight']:g}")
+    return ", ".join(said)
 
 
 def turned(record: dict) -> str:

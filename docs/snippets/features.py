@@ -15,5 +15,5 @@ def run(model, images, name):
 
 
 @torch.no_grad()
-def ask(teacher, images, name):
+def ask_features(teacher, images, name):
     return run(teacher.eval(), images, name)
