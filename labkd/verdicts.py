@@ -4,10 +4,10 @@ r"""
 What may be said of a comparison, here, with these networks, these images and
 this budget: *higher*, *lower* or *no difference found*.
 
-And before that, whether it was a test at all. A teacher that is no better
-than its student has nothing to teach it. What its soft labels then do to the
-student says something of this teacher and nothing of the method, so such a
-comparison is *not tested*.
+And before that, whether it was a test at all. A teacher that is not clearly
+better than its student may have nothing to teach it. What its soft labels then
+do to the student says something of this teacher and nothing of the method, so
+such a comparison is *not tested*.
 """
 
 import statistics

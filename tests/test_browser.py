@@ -49,14 +49,14 @@ def assert_accessible(page):
     assert violations(result) == []
 
 
-@pytest.mark.parametrize("number, name", enumerate(PAGES))
+@pytest.mark.parametrize("number, name", list(enumerate(PAGES)))
 def test_one_page_of_each_kind_is_accessible(open_page, number, name):
     page = open_page(name, 1440, SCHEMES[number % 2])
     scroll_through(page)
     assert_accessible(page)
 
 
-@pytest.mark.parametrize("number, name", enumerate(EVERY))
+@pytest.mark.parametrize("number, name", list(enumerate(EVERY)))
 def test_a_small_phone_has_no_trouble_with_it(open_page, number, name):
     page = open_page(name, 360, SCHEMES[1 - number % 2])
     scroll_through(page)
