@@ -431,8 +431,7 @@ def validation_curves(recipe, seeds):
 #
 # Another seed can move the accuracy by as much as a method promises. So each
 # student is trained from several seeds, and runs of one seed form a pair.
-# Five pairs are planned. Some are still being recorded; the table counts
-# those that are there.
+# There are five pairs.
 #
 # Networks and losses are those of the program, with the shipped teacher;
 # learning rate, weight decay, clipped gradients and crops are not. All saw a
