@@ -484,9 +484,9 @@ def _decoded(archive: Path) -> dict[str, ImageSet]:
                 pictures[member.name] = np.asarray(image).transpose(2, 0, 1)
     parts: dict[str, dict[str, list[np.ndarray]]] = {}
     for name in sorted(pictures):
-        *_, part, class_name, _ = ("", "", *Path(name).parts)
-        images = parts.setdefault(part, {}).setdefault(class_name, [])
-        images.append(pictures[name])
+        folder = Path(name).parent  # of a class, in that of a split
+        classes = parts.setdefault(folder.parent.name, {})
+        classes.setdefault(folder.name, []).append(pictures[name])
     if sorted(parts) != ["test", "train"]:
         raise ValueError(f"it holds {sorted(parts)}, not test and train")
     return {part: _classes_of(part, found) for part, found in parts.items()}

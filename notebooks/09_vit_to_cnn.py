@@ -525,12 +525,13 @@ for name, recipe in recipes.items():
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
-# Whose mistakes do they make? **The CNN's student errs where the CNN errs**,
-# far more than the ViT's student does. The ViT's student, too, errs more where
-# the ViT errs. (The rule about teachers is about gains. Whose mistakes are
-# taken over can be asked of a weak teacher as well; but one teacher of each
-# kind says nothing of CNNs and transformers in general.) The tables have
-# $100 \, \kappa$ on the test images again: the differences, then the means.
+# Whose mistakes do they make? **With either teacher, its own student shares
+# more mistakes than the other student does.** With the CNN about half of that
+# is the ViT's student, which shares fewer than students on labels do. (The
+# rule about teachers is about gains. Whose mistakes are taken over can be
+# asked of a weak teacher as well; but one teacher of each kind says nothing of
+# CNNs and transformers in general.) The tables have $100 \, \kappa$ on the
+# test images again: the differences, then the means.
 
 # %% fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is far more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's." tags=["hide-input"]
 labels = torch.arange(10).repeat_interleave(1000)  # 1,000 images a class

@@ -335,15 +335,15 @@ def train(student, lesson, loss_function, epochs, learning_rate):
 
 # %% [markdown]
 # Every loss has the label in it, as in its paper, and two settings. Each gets
-# the same **twelve trials**: two learning rates, three temperatures and two
-# values of its weight, one of them near the authors' own; labels alone have
-# twelve rates. A trial is the mean of three seeds on the validation images.
-# Twelve other seeds follow. All learn for a hundred steps.
+# the same **twelve trials**: two learning rates, the temperatures 2, 4 and 8,
+# and two values of its weight, one of them near the authors' own; labels alone
+# have twelve rates. A trial is the mean of three seeds on the validation
+# images. Twelve other seeds follow. All learn for a hundred steps.
 #
-# (Which values are worth a trial, a wider search had shown, as wide for every
-# loss and on the validation images. But two earlier versions of this page,
-# whose grids were too low for all losses, had shown scores on the test images:
-# so these grids were not chosen blindly.)
+# (Which values are worth a trial, a wider search on the validation images had
+# shown, with other seeds; it was cut off before its end. And two earlier
+# versions of this page, whose grids were too low for all losses, had shown
+# scores on the test images: so these grids were not chosen blindly.)
 #
 # Soft labels come twice: tuned like this, and *untuned*, at the rate of labels
 # and with $T = 1$ and half of the weight, the default settings of

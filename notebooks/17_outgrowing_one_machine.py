@@ -136,8 +136,9 @@ pd.DataFrame(rows)
 # a student sees *crops*. Keep one answer an image, and the crop of a truck's
 # wheel is paired with what the teacher said of the whole truck. So fix
 # beforehand which crops will be shown. A **bank** draws $K$ views of each
-# image, one for each epoch, the same for all students; the teacher is asked
-# $K$ times an image, and its logits are kept by image and view.
+# image, the same for all students: one for each epoch, and with more epochs
+# than views it begins again. The teacher is asked $K$ times an image, and its
+# logits are kept by image and view.
 #
 # The images are shuffled, so their *index* has to travel with them. Answers
 # kept in the order in which a shuffled loader gave them are out of step in the
@@ -204,11 +205,10 @@ def train(student, few, targets, loss_function, learning_rate, epochs=90):
 # ## A few of a thousand
 #
 # How large is the table? Ten classes in half precision are 20 bytes a view,
-# and for the 45,000 training images of CIFAR-10 and twenty epochs 18 MB,
-# views apart. For
-# ImageNet's 1.28 million images, 300 epochs and a thousand classes it is most
-# of a terabyte. So keep the $k$ largest probabilities, each with the index of
-# its class:
+# and for the 45,000 training images of CIFAR-10 and twenty epochs 18 MB, views
+# apart. For ImageNet's 1.28 million images, 300 epochs and a thousand classes
+# it is most of a terabyte. So keep the $k$ largest probabilities, each with
+# the index of its class:
 #
 # $$
 # \text{bytes} = \text{views} \times
@@ -218,10 +218,10 @@ def train(student, few, targets, loss_function, learning_rate, epochs=90):
 # two bytes for an index, two for a half float, and nine that say which crop it
 # was, if crops are resized too (four coordinates of two bytes, mirrored or
 # not). Where all are kept, no index is needed, and a probability takes two
-# bytes. Shen and Xing
-# ([2022](../docs/references.md#shen2022)) store crops with compressed soft
-# labels; Wu et al. ([2022](../docs/references.md#wu2022)) the $k$ largest with
-# a seed that draws the crop again.
+# bytes. Shen and Xing ([2022](../docs/references.md#shen2022)) store crops
+# with compressed soft labels; Wu et al.
+# ([2022](../docs/references.md#wu2022)) the $k$ largest with a seed that draws
+# the crop again.
 
 # %% tags=["hide-input"]
 shown = 1_281_167 * 300

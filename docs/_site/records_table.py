@@ -145,10 +145,11 @@ def by_method(found: list[dict]) -> str:
 
 def compared(found: list[dict]) -> list[comparisons.Arm]:
     """What stands beside its baseline here, by group: sweeps are charts."""
+    swept = charted()
     arms = [
         arm
         for arm in comparisons.arms(found)
-        if arm.difference and (arm.recipe, arm.size) not in charted()
+        if arm.difference and (arm.recipe, arm.size) not in swept
     ]
     return sorted(arms, key=_group_of)
 
