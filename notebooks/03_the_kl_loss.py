@@ -451,11 +451,12 @@ arms["labels"] = hard_loss
 
 rates, scores = {}, {}
 for arm, loss_function in arms.items():
-    rates[arm] = best_rate(loss_function, teacher, images, labels)
+    asked = None if arm == "labels" else teacher
+    rates[arm] = best_rate(loss_function, asked, images, labels)
     scores[arm] = []
     for seed in range(20):
         lesson, _ = draw(seed, images, labels)
-        student = taught(loss_function, teacher, lesson, rates[arm], seed)
+        student = taught(loss_function, asked, lesson, rates[arm], seed)
         scores[arm].append(percent_right(student, *test))
 
 # %% [markdown]

@@ -172,6 +172,22 @@ def test_a_run_that_is_there_is_not_repeated_unless_asked_for(folder, capsys):
     assert path.stat().st_mtime_ns > before
 
 
+def test_a_run_killed_after_its_record_has_still_to_tidy_up(
+    folder, monkeypatch
+):
+    words = ["run", DIGITS, "--set", "epochs=1"]
+    with monkeypatch.context() as killed:
+        killed.setattr("labkd.lab.checkpoints.remove", lambda path: None)
+        assert main(words) == 0
+    assert list(folder.rglob("*.checkpoint"))
+    (before,) = records.read_all(folder / "runs")
+    assert main(words) == 0
+    assert not list(folder.rglob("*.checkpoint"))
+    (after,) = records.read_all(folder / "runs")
+    assert after["test"] == before["test"]
+    assert after["epochs"] == before["epochs"]
+
+
 def test_a_student_is_loaded_by_the_line_that_the_run_prints(folder, capsys):
     assert main(["run", DIGITS, "--set", "epochs=1"]) == 0
     line = capsys.readouterr().out.splitlines()[-1]

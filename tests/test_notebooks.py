@@ -86,13 +86,6 @@ def test_the_install_cell_has_the_repositorys_address(source):
     assert f'"labkd[{extra}] @ git+{address}"' in code[0]
 
 
-# Chapters in the form of the second edition have their number in the title.
-NUMBERED = [
-    p for p in CHAPTERS if re.search(r"^# # \d+ · ", p.read_text(), re.M)
-]
-EARLIER = [p for p in CHAPTERS if p not in NUMBERED]
-
-
 def words_in(prose):
     # Neither formulas nor the code of a card.
     code = re.compile(r"^```.*?^```$", re.S | re.M)
@@ -101,18 +94,7 @@ def words_in(prose):
     return len(text.split())
 
 
-@pytest.mark.parametrize("source", EARLIER, ids=lambda p: p.stem)
-def test_it_keeps_to_the_measures_of_a_chapter(source):
-    notebook = paired(source)
-    code = [c.source for c in notebook.cells if c.cell_type == "code"]
-    prose = [c.source for c in notebook.cells if c.cell_type == "markdown"]
-    assert len(notebook.cells) <= 30
-    assert max(len(source.splitlines()) for source in code) <= 20
-    assert 1000 <= words_in(prose) <= 2000
-    assert "\n".join(prose).count("<summary>Solution</summary>") >= 4
-
-
-@pytest.mark.parametrize("source", NUMBERED, ids=lambda p: p.stem)
+@pytest.mark.parametrize("source", CHAPTERS, ids=lambda p: p.stem)
 def test_it_has_the_form_of_a_chapter(source):
     notebook = paired(source)
     written = [c for c in notebook.cells if c.cell_type == "markdown"]

@@ -4,8 +4,8 @@ import soak
 
 
 def test_whatever_is_killed_finishes_with_the_same_bits(tmp_path):
-    struck = soak.kill(10, tmp_path, plans=soak.SHORT_PLANS)
-    assert struck.total() == 10 and len(struck) >= 3
+    struck = soak.kill(20, tmp_path, plans=soak.SHORT_PLANS)
+    assert struck.total() == 20 and len(struck) >= 3
 
 
 def test_whatever_is_garbled_costs_one_line(tmp_path):

@@ -111,7 +111,7 @@ def run(
     recipe = _recipe(name, size, settings, results)
     said = _said(settings, deterministic, accumulate, precision, compile)
     # Torch takes seconds to import; the other verbs do without it.
-    from labkd.lab import engine
+    from labkd.lab import checkpoints, engine
     from labkd.lab.launching import Run
     from labkd.lab.plans import is_wide
 
@@ -132,7 +132,10 @@ def run(
     )
     made = records.path_of(name, size, seed, results)
     weights = asked.file("weights.safetensors")
-    if not (trial or dry_run or again) and made.is_file() and weights.exists():
+    # Killed after its record, a run has still to remove its checkpoint.
+    unfinished = checkpoints.exist(asked.file("checkpoint"))
+    anew = trial or dry_run or again or unfinished
+    if not anew and made.is_file() and weights.exists():
         print(f"{made} is there; --again to repeat the run")
         return
     engine.settle(alone=is_wide(recipe), deterministic=deterministic)
