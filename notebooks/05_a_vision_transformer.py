@@ -65,8 +65,6 @@ torch.set_num_threads(1)  # quicker for networks this small
 # The picture has an image of 32 pixels in 16 patches. From the first block to
 # the last there are 17 tokens of the same length. Only what they hold changes:
 # at first one patch each, later something of the whole image.
-#
-# We build it for digits of 8 by 8 pixels.
 
 # %% tags=["hide-input"]
 picture("vision_transformer")
@@ -79,8 +77,7 @@ picture("vision_transformer")
 # every patch, then turns the list into a token of width $D$.
 #
 # Most libraries write both steps as one convolution whose stride is as long as
-# its window: then each window is a patch, and each kernel is a row of $E$. The
-# last line checks it.
+# its window: then each window is a patch, and each kernel is a row of $E$.
 
 
 # %%
@@ -322,7 +319,7 @@ class Tokens(nn.Module):
 # %% [markdown]
 # ## The network
 #
-# That is all there is to a ViT: cut, make tokens, apply the blocks, read the
+# A ViT is no more than this: cut, make tokens, apply the blocks, read the
 # class token.
 
 
@@ -361,9 +358,9 @@ def new_network(seed):
 # %% [markdown]
 # ## It does not know where anything is
 #
-# Put the tokens into another order: multiply $Q$, $K$ and $V$ by a
-# permutation matrix $\Pi$. The softmax of a row does not mind, and
-# $\Pi^\top \Pi = 1$, so
+# Put the tokens of the patches into another order: multiply $Q$, $K$ and $V$
+# by a permutation matrix $\Pi$ that leaves the class token first. The softmax
+# of a row does not mind, and $\Pi^\top \Pi = 1$, so
 #
 # $$
 # \begin{aligned}
@@ -455,12 +452,12 @@ def pixels_and_labels(split):
 # digits were written mostly by other people.
 #
 # Both kinds learn to read. Scramble the test images and leave the places as
-# they are, and both fail: they do use $E_{pos}$.
+# they are, and both ViTs fail: they do use $E_{pos}$.
 #
 # The last row is a CNN with about as many parameters, trained on the digits
-# as they are. Each of the three was right more often than every ViT. But no
-# learning rate was tuned, so the table does not say which training is better,
-# or how far a ViT must stay behind.
+# as they are. Scrambled ones it cannot read either. Each of the three was
+# right more often than every ViT. But no learning rate was tuned, so the table
+# does not say which training is better, or how far a ViT must stay behind.
 
 # %%
 images, labels = pixels_and_labels("train")
@@ -555,11 +552,11 @@ plt.show()
 # After the digits as they are neighbours' vectors come out no more alike than
 # others, if anything a little **less**. A name for each place is enough to
 # read digits that always stand in the middle. (Six steps apart are only
-# opposite corners. Both are blank in most digits; perhaps that makes their
-# vectors grow alike.)
+# opposite corners, blank in most digits.)
 #
-# All this is about digits, not about photographs. (*From* and *to* are the
-# ends of the 95 % interval over the three networks.)
+# All this is about digits, not about photographs. (*Others* are all pairs
+# more than one step apart; *from* and *to* are the ends of the 95 % interval
+# over the three networks.)
 
 # %% tags=["hide-input"]
 columns = {}

@@ -75,8 +75,8 @@ def recorded_logits(recipe):
 # $$
 #
 # and $b^s$, $\hat q$ the same of the student, put $p_i = (1 - p_y) \hat p_i$
-# into the divergence, and it falls into a **target** and a **non-target**
-# part:
+# into the divergence, and it becomes the sum of a **target** and a
+# **non-target** part:
 #
 # $$
 # \operatorname{KL}(p \,\|\, q) = \operatorname{KL}(b \,\|\, b^s)
@@ -119,8 +119,8 @@ assert_close((target + spare * others).mean(), kl_divergence(z, v, 2.0))
 # At $T = 1$ the factor of the median image is near zero; what share there is
 # comes from images that the teacher is unsure of. A high temperature
 # ([chapter 2](02_temperature.ipynb)) raises the factor, but it flattens the
-# ranking too, and the share hardly grows up to $T = 4$. So temperature is no
-# good handle on this share.
+# ranking too. The share hardly grows up to $T = 4$ and is still the smaller
+# part at $T = 8$. So temperature is no good handle on this share.
 
 # %% tags=["hide-input"]
 v = recorded_logits("teacher-resnet18-cifar10")
@@ -148,12 +148,12 @@ table.rename_axis(columns="teacher {:.1f}, ViT {:.1f} % right".format(*right))
 #   + \beta \operatorname{KL}(\hat p \,\|\, \hat q) \bigr] .
 # $$
 #
-# With $\alpha = 1$ and $\beta = 1 - p_y$ it is Hinton's loss *exactly*; so it
-# is not another kind of loss but another weight, and the same weight for an
-# image that the teacher is sure of and for one that it is not. The authors'
-# code has $\alpha = 1$ and, unless told otherwise, $\beta = 8$, beside the
-# full cross-entropy. With two classes there is one wrong one and nothing to
-# rank: the second part is zero, and the library refuses it.
+# With $\alpha = 1$ and $\beta = 1 - p_y$ it is Hinton's loss *exactly*. A
+# constant $\beta$ is only another weight, the same for an image that the
+# teacher is sure of and for one that it is not. The authors' code has
+# $\alpha = 1$ and, unless told otherwise, $\beta = 8$, beside the full
+# cross-entropy. With two classes there is one wrong one and nothing to rank:
+# the second part is zero, and the library refuses it.
 
 
 # %%
@@ -334,19 +334,9 @@ def train(student, lesson, loss_function, epochs, learning_rate):
 
 
 # %% [markdown]
-# Every loss has the label in it, as in its paper, and two settings. Each gets
-# the same **twelve trials**: two learning rates, the temperatures 2, 4 and 8,
-# and two values of its weight, one of them near the authors' own; labels alone
-# have twelve rates. A trial is the mean of three seeds on the validation
-# images. Twelve other seeds follow. All learn for a hundred steps.
-#
-# (Which values are worth a trial, a wider search on the validation images had
-# shown, with other seeds; it was cut off before its end. And two earlier
-# versions of this page, whose grids were too low for all losses, had shown
-# scores on the test images: so these grids were not chosen blindly.)
-#
-# Soft labels come twice: tuned like this, and *untuned*, at the rate of labels
-# and with $T = 1$ and half of the weight, the default settings of
+# Every loss has the label in it, as in its paper. Soft labels come twice:
+# tuned as all losses are, and *untuned*, at the rate of labels and with
+# $T = 1$ and half of the weight, the default settings of
 # [DeiT's code](https://github.com/facebookresearch/deit) (its paper has
 # $T = 3$ and a tenth).
 
@@ -434,6 +424,19 @@ def on_validation(loss, settings):
     return sum(percent_right(student, *validation) for student in trials) / 3
 
 
+# %% [markdown]
+# Every loss gets the same **twelve trials**: two learning rates, three
+# temperatures and two values of its weight, one of them near the authors' own;
+# labels alone have twelve rates. A trial is the mean of three seeds on the
+# validation images. Twelve other seeds follow. All learn for a hundred steps.
+#
+# (Which values are worth a trial, a wider search on the validation images had
+# shown, with other seeds; it was cut off before its end. And two earlier
+# versions of this page, whose grids were too low for all losses, had shown
+# scores on the test images: so these grids were not chosen blindly.)
+
+
+# %%
 def grid(weights):
     names = "rate", "temperature", "weight"
     combinations = product((0.02, 0.04), (2.0, 4.0, 8.0), weights)
@@ -448,6 +451,8 @@ tried = {
     "standardised": (on_standardised, grid((0.9, 0.99))),
     "correlations": (on_correlations, grid((0.5, 2.0))),
 }
+
+# %% tags=["hide-input"]
 chosen = {}
 for method, (loss, settings) in tried.items():
     scores = [on_validation(loss, each) for each in settings]
@@ -520,10 +525,10 @@ plt.show()
 # %% [markdown]
 # ## On CIFAR-10
 #
-# The same three have recipes for all training images, with six trials each,
-# [beside five others](13_features_and_relations.ipynb#on-cifar-10). **These
-# runs are still to be recorded.** With the first of them a picture appears
-# below.
+# The same three have recipes for all training images, with six trials each;
+# [chapter 13](13_features_and_relations.ipynb#on-cifar-10) lists them, with
+# five methods of other kinds. **These runs are still to be recorded.** With
+# the first of them a picture appears below.
 
 # %% tags=["setup"]
 SIZE = "overnight"
