@@ -533,7 +533,7 @@ pd.DataFrame(rows).T.fillna("")
 # CNNs and transformers in general.) The tables have $100 \, \kappa$ on the
 # test images again: the differences, then the means.
 
-# %% fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is far more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's." tags=["hide-input"]
+# %% fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's." tags=["hide-input"]
 labels = torch.arange(10).repeat_interleave(1000)  # 1,000 images a class
 decided = {}
 for name, recipe in recipes.items():

@@ -112,7 +112,7 @@ def test_a_weak_teacher_leaves_no_verdict(validation, weak):
     methods = runs("token-vit_from_resnet18-cifar10", [0.6, 0.61])
     methods += runs("scratch-vit-cifar10", [0.5, 0.51])
     table = records_table.by_method(in_order(methods + found))
-    assert ("not tested</td>" in table) == weak
+    assert ("not tested<br><small>on validation" in table) == weak
     assert ('"strip untested"' in table) == weak
 
 

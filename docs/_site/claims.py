@@ -184,7 +184,7 @@ CLAIMS = (
     ),
     Claim(
         THESIS,
-        "A virtual teacher is better calibrated without a second softmax",
+        "A virtual teacher of one softmax is better calibrated than of two",
         "ECE of single runs",
         f"virtual-{CLOTHES}",
         f"virtual_softened-{CLOTHES}",

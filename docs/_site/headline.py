@@ -121,6 +121,7 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
     run = arm.records[0]
     baseline, taught = _means(arm)
     (its_teacher,) = verdicts.teachers_of(found, [run])
+    finding = "" if arm.difference.found else " No difference found."
     return (
         f"<li><p><b>{_capital(_network(student))}</b> "
         f"({_how_large(run, found)}), taught by a "
@@ -130,7 +131,7 @@ def _row(arm: comparisons.Arm, found: list[dict], scale) -> str:
         f"<p>Student: {records.data_of(run)}, {records.budget_of(run)}; "
         f"{len(arm.records)} pairs of runs. "
         f"Labels alone {baseline:.1f}\u00a0%, taught {taught:.1f}\u00a0%, "
-        f"teacher {teacher_percent(found, [run])}\u00a0%.</p></li>"
+        f"teacher {teacher_percent(found, [run])}\u00a0%.{finding}</p></li>"
     )
 
 
@@ -184,9 +185,9 @@ def _legend(untested: int) -> str:
         "are added, against the same student with labels alone: the mean "
         "difference of runs with equal seeds, in percentage points, ± half "
         "of its 95 % interval. Differences were taken before rounding. In "
-        "brackets: a ResNet's width beside the published one's, a ViT's "
+        "brackets: a ResNet's width relative to the published one's, a ViT's "
         "patches in pixels, and parameters in millions. A row has the "
-        "largest runs of its networks and data that have three pairs; "
+        "largest runs of its networks and data with at least three pairs; "
         "smaller ones, sweeps, shorter trainings and the rehearsal on digits "
         "are in Results only."
     )

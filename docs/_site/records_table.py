@@ -181,6 +181,9 @@ def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
         name += f", {settings}"
     if run["config"]["epochs"] != baseline_epochs(arm, found):
         name += f", {run['config']['epochs']} epochs"
+    finding = judged.words.removeprefix("here: ")
+    if judged.reason:
+        finding += f"<br><small>{judged.reason}</small>"
     return Row(
         f"{escape(name, quote=False)}<br><small><code>{arm.recipe}</code>"
         "</small>",
@@ -191,7 +194,7 @@ def _method(arm: comparisons.Arm, found: list[dict]) -> Row:
         ),
         short(ahead),
         Interval(ahead.mean, ahead.low, ahead.high, not judged.reason),
-        judged.words.removeprefix("here: "),
+        finding,
     )
 
 
