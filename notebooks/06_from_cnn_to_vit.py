@@ -503,11 +503,11 @@ plt.show()
 # %% tags=["hide-input"]
 seeds = sorted(set(accuracies(LABELS).index) & set(accuracies(SOFT).index))
 labels, soft = (validation_curves(r, seeds) for r in (LABELS, SOFT))
-end = np.mean([curve[-1] for curve in labels])
 measured = {}
 for share in (0.7, 0.8, 0.9):
+    levels = [share * curve[-1] for curve in labels]
     measured[f"epochs to {share} × labels' last accuracy"] = [
-        [crossing(curve, share * end) for curve in side]
+        [crossing(*each) for each in zip(side, levels, strict=True)]
         for side in (labels, soft)
     ]
 areas = [[area_under_curve(c) for c in side] for side in (labels, soft)]
@@ -527,8 +527,8 @@ pd.DataFrame(rows).T.round(2)
 # 95 % interval. A small dot is a pair of runs.
 #
 # The other rows are of **smaller runs** with five seeds: 10,000 of the
-# images, patches of 8 by 8, twenty epochs, a teacher of seven, $T = 3$ and
-# $w = 0.9$, not tuned.
+# images, patches of 8 by 8, twenty epochs, a teacher trained for seven, and
+# $T = 3$ and $w = 0.9$ not tuned.
 #
 # Their teacher saw 45,000 labels, the student 10,000. Is the gain just those
 # extra labels? A second teacher, **10k**, was trained on the student's own
