@@ -6,11 +6,12 @@
 # > sees fewer pixels?
 # >
 # > **Answer.** It cannot tell the student what the student cannot see: with
-# > infinitely many images, a right teacher and the labels lead to the same
-# > student. With few images soft labels are less noisy. On digits they helped
-# > at each of three sizes, by about as much, though not in every earlier try,
-# > and the teacher's own 600 labels are part of it. At the smallest size a
-# > teacher with the student's own view helped more.
+# > infinitely many images, a teacher that knows the true probabilities and the
+# > labels lead to the same student. With few images soft labels are less
+# > noisy. On digits they helped at each of three sizes, by about as much,
+# > though not in every earlier try, and the teacher's own 600 labels may be
+# > part of it. At the smallest size a teacher with the student's own view
+# > helped more.
 # >
 # > **Evidence.** A derivation, checked by simulation; ten paired seeds on
 # > digits with teachers better than every student; five on Fashion-MNIST,
@@ -125,10 +126,10 @@ plt.show()
 #
 # And hard labels? Let $\pi(x)$ be the true probabilities of the classes for
 # image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
-# \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is right, $p = \pi$, this
-# is $\bar p(s)$ again. **A right teacher and the labels have the same best
-# student.** (At $T > 1$ only the softened means agree, and at $T = 1$ a
-# student may be
+# \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is *exact*, $p = \pi$, this
+# is $\bar p(s)$ again. **An exact teacher and the labels have the same best
+# student.** (At $T > 1$ it is the softened answers that agree, and the
+# student's own, at $T = 1$, may be
 # [too sure](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself).)
 
 
@@ -165,19 +166,19 @@ assert_close(share @ kl(p, q), J + kl(mean, q))
 # 0.2 \cdot 0.8 = 0.19750$ plus $\tfrac34 \cdot (\tfrac18)^2 + \tfrac14 \cdot
 # (\tfrac38)^2 = 0.04688$. Added up over the classes it is 0.53406 against
 # 0.08531: one soft label is worth six hard ones. (Menon et al.
-# [2021](../docs/references.md#menon2021) have this view: a right teacher has
+# [2021](../docs/references.md#menon2021) have this view: an exact teacher has
 # the labels' mean and less variance. A real one adds a bias of its own.)
 #
 # Now change the resolution. Averaged over all images, the first part is
-# $E[\,p_i(1 - p_i)\,]$: **there is no $s$ in it. What a right teacher takes
+# $E[\,p_i(1 - p_i)\,]$: **there is no $s$ in it. What an exact teacher takes
 # away is the same, however little the student sees. What it leaves grows**,
 # for a coarser $s$ mixes more images. Two predictions:
 #
 # 1. Where the student sees less, the teacher takes away a smaller *share* of
 #    the noise. Nothing here makes it help more.
 # 2. A teacher with the *student's view*, which says $\bar p(s)$, leaves none.
-#    To see the whole image is an advantage only as far as it makes the
-#    teacher right.
+#    To see the whole image is an advantage only as far as it brings the
+#    teacher's answers nearer to $\pi$.
 #
 # The cell checks the toy by simulation.
 
@@ -394,9 +395,10 @@ pd.DataFrame(rows).fillna("").rename_axis(columns="% right, ± deviation")
 # %% [markdown]
 # ### What was found
 #
-# **Softness.** At each size the whole-image teacher's soft labels are ahead of
-# its decisions, which came out where the labels did. It seldom errs, so its
-# decisions tell little that the labels do not.
+# **Softness.** (Differences were taken before rounding.) At each size the
+# whole-image teacher's soft labels are ahead of its decisions, which came out
+# where the labels did. It seldom errs, so its decisions tell little that the
+# labels do not.
 #
 # **Prediction 1.** The whole-image teacher helps at each size, by about as
 # much: we saw no larger gain where the student sees less.
@@ -412,8 +414,9 @@ pd.DataFrame(rows).fillna("").rename_axis(columns="% right, ± deviation")
 # (All score higher on the validation images: most of those are by the writers
 # of the training images, the test images by others.)
 #
-# The outcome agrees with the predictions and does not prove them. The
-# arithmetic is of a right teacher, at $T = 1$, and of a student that judges
+# The outcome does not contradict the predictions, and it is no test of them:
+# a gain in points is not a share of noise, and the noise was not measured. The
+# arithmetic is of an exact teacher, at $T = 1$, and of a student that judges
 # each view by itself; these teachers err, their targets are softened, and a
 # network carries over from view to view. What the teachers know comes from
 # 600 more labels. And the outcome depends on teachers, draws and grids. In
@@ -459,16 +462,17 @@ pd.DataFrame(rows).T.rename_axis(columns="digits, ± 95 % interval")
 # *whole* images, so no label is added. $T = 4$ and $w = 0.9$, not tuned.
 #
 # **Only at 7 pixels is there a test.** There the teacher is above every
-# student on labels. For what its soft labels do to accuracy, no difference
-# was found; NLL and calibration error are worse, as in
-# [chapter 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself). At 28
-# pixels this teacher is behind the students that see all, at 14 hardly ahead:
-# *not tested* ([the rule](../labkd/verdicts.py)).
+# student on labels. For what its soft labels do to accuracy, no difference was
+# found; NLL and calibration error are worse, as in [chapter
+# 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself). At 28 pixels this
+# teacher is behind the students that see all, at 14 hardly ahead: *not
+# tested*. ([The rule](../labkd/verdicts.py): on validation images a teacher
+# must be above every student on labels, and by a point above their mean.)
 #
-# **Peers at 14 pixels.** In
-# [mutual learning](10_learning_from_each_other.ipynb) the teacher is a peer,
-# with the same view and by design no stronger. For the first of two peers no
-# difference from labels was found.
+# **Peers at 14 pixels.** In [mutual
+# learning](10_learning_from_each_other.ipynb) the teacher is a peer, with the
+# same view and by design no stronger, so the rule does not ask for more. For
+# the first of two peers no difference from labels was found.
 #
 # The price was found: at 14 pixels a student on labels is right less often
 # than at 28.
@@ -548,7 +552,7 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="clothes, ± 95 % interval")
 # of clean ones. That is no contradiction. The derivation says what is left
 # with infinitely many images. Theirs are species of birds, with few images of
 # each. There the noise of the labels may be most of the error, and a teacher
-# that is nearly right takes much of it away, at every resolution. That it
+# that is nearly exact takes much of it away, at every resolution. That it
 # takes away *more* where the student sees less does not follow from the
 # derivation, and we did not find it.
 #
@@ -616,7 +620,7 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="clothes, ± 95 % interval")
 # - Su and Maji, *Adapting Models to Signal Degradation using Distillation*
 #   ([2017](../docs/references.md#su2017)); the first version has the title
 #   *Cross Quality Distillation*.
-# - Menon et al. ([2021](../docs/references.md#menon2021)): a right teacher
+# - Menon et al. ([2021](../docs/references.md#menon2021)): an exact teacher
 #   lowers the variance of the student's objective.
 # - The code: [cross_quality.py](../labkd/cross_quality.py),
 #   [verdicts.py](../labkd/verdicts.py).

@@ -217,10 +217,10 @@ def attention_loss(student_maps, teacher_maps):
 # %% [markdown]
 # ## Relations: the shape of a batch
 #
-# Relational distillation (Park et al.
-# [2019](../docs/references.md#park2019)) compares no image with itself. Take
-# the embeddings $x_i$ of a batch. Two images have a distance, in units of the
-# mean distance $\mu$; three have an angle, by its cosine at $j$:
+# Relational distillation (Park et al. [2019](../docs/references.md#park2019))
+# compares images with one another, in each network by itself. Take the
+# embeddings $x_i$ of a batch. Two images have a distance, in units of the mean
+# distance $\mu$; three have an angle, by its cosine at $j$:
 #
 # $$
 # d_{ij} = \frac{\lVert x_i - x_j \rVert}{\mu}, \qquad
@@ -239,7 +239,7 @@ def relations(x):  # (batch, width)
     steps = x[None] - x[:, None]  # row i minus row j, at [j, i]
     lengths = torch.linalg.vector_norm(steps, dim=2)
     mean = lengths.sum() / (len(x) * (len(x) - 1))
-    # Divided by infinity, what has no length has no direction either.
+    # x / inf is 0: two equal images have no direction, and no NaN.
     safe = lengths.masked_fill(lengths == 0, math.inf)
     units = steps / safe[..., None]
     return lengths / mean, units @ units.transpose(1, 2)
@@ -415,8 +415,8 @@ def train(student, batches, answers, loss_function, epochs, learning_rate):
 
 # %% [markdown]
 # Attention and relations take the place of soft labels beside the
-# cross-entropy, as in their papers; hints come before soft labels. Each loss
-# has settings of its own.
+# cross-entropy; hints come before soft labels. Each loss has settings of its
+# own.
 
 
 # %%
@@ -443,17 +443,19 @@ def on_relations(ours, theirs, labels, weight):
 # %% [markdown]
 # Every method has a hundred epochs and **six trials**: labels six learning
 # rates; every other method three rates, each with two settings of its own.
-# (Hints spend the first ten or thirty epochs on the hint, then go on with the
-# temperature that soft labels chose.) A trial is the mean of two seeds on the
-# validation images. The best then learns from ten new seeds. A seed gives
-# fifty images and first weights, the same for all methods.
+# Hints spend the first ten or thirty epochs on the hint, with the maps of the
+# middle layer, then go on at the same rate with the temperature that soft
+# labels chose: so their trials rest on six more. A trial is the mean of two
+# seeds on the validation images, which scatters by points, so a choice is
+# partly chance. The best then learns from ten new seeds. A seed gives fifty
+# images and first weights, the same for all methods.
 #
-# (An earlier version of this page trained half as long, every method at the
-# rate that labels had chosen. In it relations were ahead of soft labels. It
-# showed scores on the test images, so these settings were not chosen blindly.)
+# (These settings were not chosen blindly. An earlier version of this page had
+# shown scores on the test images: half as long a training, every method at the
+# rate of labels, and relations ahead of soft labels.)
 
 
-# %% tags=["hide-input"]
+# %%
 def grid(**values):
     combinations = product(*values.values())
     return [dict(zip(values, each, strict=True)) for each in combinations]
@@ -467,6 +469,8 @@ grids = {
     "attention": grid(rate=rates, weight=(0.1, 1000)),
     "relations": grid(rate=rates, weight=(0.03, 0.3)),
 }
+
+# %% tags=["hide-input"]
 losses = {"labels": on_labels, "soft labels": on_soft_labels}
 losses |= {"attention": on_attention, "relations": on_relations}
 
