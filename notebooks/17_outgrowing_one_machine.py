@@ -366,17 +366,6 @@ for kind in targets:
         "right, %": f"{right[kind].mean():.1f}",
         "± deviation": f"{right[kind].std():.1f}",
     }
-pairs = [(kind, "all ten") for kind in list(targets)[1:]]
-pairs += [("three, even", "three, renormalised"), ("decision", "three, even")]
-over = {}
-for ours, theirs in pairs:
-    over[f"{ours}\n− {theirs}"] = right[ours] - right[theirs]
-    ahead = paired_difference(right[ours], right[theirs])
-    rows[f"{ours} − {theirs}"] = {
-        "points": f"{ahead.mean:+.1f}",
-        "from": f"{ahead.low:+.1f}",
-        "to": f"{ahead.high:+.1f}",
-    }
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
@@ -388,6 +377,20 @@ pd.DataFrame(rows).T.fillna("")
 # of two points lies in the first interval, and so does a small gain. So
 # compare on your own images, with decisions too, before you store hundreds of
 # gigabytes.
+
+# %% tags=["hide-input"]
+pairs = [(kind, "all ten") for kind in list(targets)[1:]]
+pairs += [("three, even", "three, renormalised"), ("decision", "three, even")]
+over, gains = {}, {}
+for ours, theirs in pairs:
+    over[f"{ours}\n− {theirs}"] = right[ours] - right[theirs]
+    ahead = paired_difference(right[ours], right[theirs])
+    gains[f"{ours} − {theirs}"] = {
+        "points": f"{ahead.mean:+.1f}",
+        "from": f"{ahead.low:+.1f}",
+        "to": f"{ahead.high:+.1f}",
+    }
+pd.DataFrame(gains).T
 
 # %% fig_alt="A forest plot of five paired differences. Over all ten probabilities, three with the rest spread evenly lie a little left of zero, three renormalised further left, and the interval of the decision alone contains zero. Three with the rest spread evenly lie right of three renormalised, and the interval of the decision over them contains zero." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(5, 4))
