@@ -84,18 +84,18 @@ answers = {
 # %% [markdown]
 # ## Why make a network smaller?
 #
-# A network is trained once and used for years. Its size costs time, memory
-# and energy with every single answer, perhaps on a phone. Yet large networks
-# are usually more accurate than small ones, and the average of several
-# networks, an *ensemble*, is usually more accurate than each of its members.
+# A network is trained once and used for years. Its size costs time, memory and
+# energy with every answer. Yet large networks are usually more accurate than
+# small ones, and the average of several, an *ensemble*, than each of its
+# members.
 #
-# **Compression** looks for the accuracy of the large model at the price of a
-# small one. Buciluă, Caruana and Niculescu-Mizil
-# ([2006](../docs/references.md#bucila2006)) let an ensemble label artificial
-# examples and trained one small network on them. Hinton, Vinyals and Dean
-# ([2015](../docs/references.md#hinton2015), section 4, table 1) report that
-# ten networks for speech together were 2.2 points better than one of them,
-# and that a single network, taught by the ten, kept 1.9 of these points.
+# **Compression** wants both, accurate and small. Buciluă, Caruana and
+# Niculescu-Mizil ([2006](../docs/references.md#bucila2006)) let an ensemble
+# label artificial examples and trained one small network on them. Hinton,
+# Vinyals and Dean ([2015](../docs/references.md#hinton2015), section 4,
+# table 1) report that ten networks for speech together were 2.2 points better
+# than one of them, and that a single network, taught by the ten, kept 1.9 of
+# these points.
 
 # %% [markdown]
 # ## One photograph, ten numbers
@@ -106,14 +106,12 @@ answers = {
 # highlighted. The teacher nearly takes this truck for an automobile; a frog
 # it does not consider.
 #
-# We chose a photograph that the teacher is not sure of. Usually nearly all of
-# the probability is on one class, so the lower panel averages over all 1,000
-# trucks among the test images. Behind *truck* comes *automobile*, then the
-# two other vehicles, and every animal has less than every vehicle. Nobody
-# told this network so. Hinton, Vinyals and Dean
-# ([2015](../docs/references.md#hinton2015), section 1) put it like this: a
-# BMW is rarely mistaken for a garbage truck, but far more often than for a
-# carrot.
+# We chose a photograph of which the teacher is unsure. Usually one class has
+# nearly all the probability, so the lower panel averages over all 1,000 test
+# trucks. Behind *truck* comes *automobile*, then the two other vehicles, and
+# every animal has less than every vehicle. Nobody told this network so. A BMW
+# is rarely mistaken for a garbage truck, but far more often than for a carrot
+# ([Hinton et al. 2015](../docs/references.md#hinton2015), section 1).
 
 # %% fig_alt="The photograph of a truck, with bars for the teacher's ten probabilities: truck, highlighted, has about half, automobile nearly the other half, all else almost nothing. Below, the mean over 1,000 trucks: truck far ahead, then automobile, ship and airplane, then the animals." tags=["hide-input", "photo"]
 figure, rows = plt.subplots(2, 1, figsize=(4.6, 5.8), sharex=True)
@@ -174,10 +172,9 @@ pd.Series(
 # \operatorname{CE}(y, q) = -\sum_i y_i \log q_i = -\log q_{\text{truck}} .
 # $$
 #
-# Every term but one is multiplied by zero. Ann and Bob both pay
-# $-\log 0.60 = 0.5108$, and the loss cannot tell them apart. The
-# **Kullback-Leibler divergence** from the teacher's distribution compares all
-# three:
+# Ann and Bob both pay $-\log 0.60 = 0.5108$: the loss cannot tell them apart.
+# The **Kullback-Leibler divergence** from the teacher's distribution compares
+# all three:
 #
 # $$
 # \operatorname{KL}(p \,\|\, q) = \sum_i p_i \log \frac{p_i}{q_i} .
@@ -185,8 +182,8 @@ pd.Series(
 #
 # Ann pays $0.10791 + 0.05579 - 0.06931 = 0.09439$, and Bob
 # $0.10791 - 0.04558 - 0.03466 = 0.02767$. By this measure Bob is more than
-# three times closer to the teacher. Both losses are counted in *nats*, the
-# unit that belongs to the natural logarithm.
+# three times closer to the teacher. Both losses are in *nats*, the unit of the
+# natural logarithm.
 
 
 # %%
@@ -221,12 +218,12 @@ table.round(4)
 # $$
 #
 # $H(p)$ is the **entropy** of the label. It does not contain the student, so
-# it has no gradient. A one-hot label has entropy zero: for it,
-# cross-entropy *is* the divergence. Training on hard labels and training on
-# soft labels minimise the same thing. Only the target differs.
+# it has no gradient. A one-hot label has entropy zero: for it, cross-entropy
+# *is* the divergence. Training on hard and on soft labels minimises the same
+# thing; only the target differs.
 #
-# What does the target do? Let $q$ be the softmax of the student's logits $z$,
-# that is $\log q_i = z_i - \log \sum_j e^{z_j}$. Then
+# Let $q$ be the softmax of the student's logits $z$, that is
+# $\log q_i = z_i - \log \sum_j e^{z_j}$. Then
 #
 # $$
 # \frac{\partial}{\partial z_i} \operatorname{CE}(p, q)
@@ -234,8 +231,8 @@ table.round(4)
 #   = q_i - p_i ,
 # $$
 #
-# because the $p_k$ add up to one. *Student minus target*: nothing else
-# reaches the weights. The cell checks it with automatic differentiation.
+# because the $p_k$ add up to one. The loss passes back only *student minus
+# target*. The cell checks it with automatic differentiation.
 
 # %%
 torch.manual_seed(0)
@@ -288,9 +285,8 @@ plt.show()
 # The teacher above is so sure that a typical label of it is almost a hard
 # label. The usual remedy is to divide the logits by a number before the
 # softmax, the **temperature** $T$. The order of the classes does not change,
-# and the small probabilities become large enough to matter. Here $T$ is 4,
-# for teacher and student; which one to choose is the question of
-# [chapter 2](02_temperature.ipynb).
+# and the small probabilities become large enough to matter. Here $T$ is 4, for
+# teacher and student; [chapter 2](02_temperature.ipynb) tries others.
 
 # %%
 medians = pd.DataFrame()  # over 10,000 test images
@@ -304,16 +300,18 @@ for temperature in (1.0, 4.0):
 medians.round(2)
 
 # %% [markdown]
-# The hard label lets the loss read one number of the student's answer. The
-# soft label, softened at $T = 4$, lets it read all ten. The bars belong to
-# another truck, the last photograph below; they are answers of this teacher
-# and of a student from [chapter 6](06_from_cnn_to_vit.ipynb) that it taught.
+# With a hard label the loss uses only the right class's $q$; with a soft
+# label, softened at $T = 4$, it uses all ten. The bars belong to another
+# truck, the last photograph below. They are answers of the teacher in the
+# first table and of a student from [chapter 6](06_from_cnn_to_vit.ipynb) that
+# it taught.
 
 # %% tags=["hide-input"]
 pictures.picture("one_loss_two_labels")
 
 # %% [markdown]
-# On the web page you can turn the temperature for 24 photographs.
+# On the web page you can turn the temperature for 24 photographs. The teacher
+# there is the same network, trained anew for more epochs.
 #
 # <!-- widget: soft labels -->
 
@@ -351,11 +349,10 @@ def new_student(seed):
 # %% [markdown]
 # ## Two losses, one loop
 #
-# First the losses. `F.kl_div` wants the logarithm of the student's
-# probabilities first and the teacher's probabilities second; the factor $T^2$
-# roughly keeps the size of the gradient when $T$ changes.
-# [Chapter 3](03_the_kl_loss.ipynb) derives both. The last lines check
-# the loss against the one that `labkd` ships.
+# `F.kl_div` wants the logarithm of the student's probabilities first and the
+# teacher's probabilities second; the factor $T^2$ roughly keeps the size of
+# the gradient when $T$ changes. [Chapter 3](03_the_kl_loss.ipynb) derives
+# both. The last line checks the loss against `labkd`'s.
 
 
 # %%
@@ -373,10 +370,9 @@ z, v = torch.randn(2, 64, 10)
 torch.testing.assert_close(soft_loss(z, v, None), 16 * kl_divergence(z, v, 4))
 
 # %% [markdown]
-# And this is distillation. The loop is the ordinary one with three additions:
-# the teacher is in `eval` mode, it looks at the same images as the student,
-# and no gradient is kept for it. Without a teacher the same loop learns from
-# labels.
+# This is distillation. The loop is the ordinary one with three additions: the
+# teacher is in `eval` mode, it sees the same images as the student, and no
+# gradient is kept for it. Without a teacher the same loop learns from labels.
 
 
 # %%
@@ -423,7 +419,8 @@ validation, test = split_of("validation"), split_of("test")
 # %% [markdown]
 # The teacher learns from all labels, in batches of 64. Then come two students
 # with the same initial weights and the same fifty images. One learns from the
-# fifty labels, the other from what the teacher answers alone.
+# fifty labels, the other from what the teacher answers alone. The table has
+# the percentage right of 100 validation images.
 
 
 # %%
@@ -459,8 +456,8 @@ for name, network in networks.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# On the web page three smaller networks, trained like these, answer while you
-# draw.
+# On the web page three other networks answer while you draw: smaller, trained
+# for longer, the teacher on shifted digits. A single drawing proves nothing.
 #
 # <!-- widget: draw a seven -->
 
@@ -483,7 +480,8 @@ pd.DataFrame(rows).T
 #   $T = 4$: one label for all images of a class.
 #
 # All take the teacher's place in the same loss
-# ([controls.py](../labkd/controls.py)).
+# ([controls.py](../labkd/controls.py)). Four times the logarithm of `evened`
+# gives logits whose softmax at $T = 4$ is `evened`.
 
 
 # %%
@@ -525,9 +523,10 @@ arms = {
 # %% [markdown]
 # Every seed draws its own fifty images and its own initial weights. The five
 # students of a seed share both, and have the same number of steps. Each kind
-# of label chooses among the same four learning rates: the one whose students
-# are right most often on training images that they were not given, in the
-# mean of five seeds.
+# of label chooses among the same four learning rates: the one whose students,
+# in the mean of five seeds, are right most often on the 1,150 training images
+# that they were not given. This uses more than fifty labels, for all kinds
+# alike.
 
 
 # %%
@@ -558,7 +557,7 @@ def best_rate(loss_function, teacher, images, labels):
 
 
 # %% [markdown]
-# Then come twenty other seeds. The test images are used here, and only here.
+# Then come twenty other seeds. Only here are the test images used.
 
 # %%
 rates, scores = {}, {}
@@ -604,10 +603,11 @@ for ours, theirs in compared:
     gains[f"{ours} − {theirs}"] = difference
 
 # %% [markdown]
-# **The soft labels win, and not because they are soft.** No gain was found
-# for any control. Shuffled or smoothed, a label gives at most a small part of
-# the gain; evened, less than half of it, so how sure the teacher is may still
-# help a little. What helps most is to know *which* wrong classes are near.
+# **The soft labels win, and not because they are soft.** No gain was found for
+# any control. Shuffled or smoothed, a label gives at most a small part of the
+# gain, by the upper ends of the intervals; evened, less than half of it, so
+# how sure the teacher is may still help a little. What helps most is to know
+# *which* wrong classes are near.
 
 # %% fig_alt="Six intervals in points of accuracy. Soft labels minus labels, minus permuted and minus evened lie far to the right of zero; permuted, evened and label smoothing minus labels lie near it." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.8, 2.8))

@@ -72,10 +72,10 @@ recorded_labels = torch.arange(10).repeat_interleave(100)
 #   + \underbrace{(1 - w) \operatorname{CE}(y, q^{T=1})}_{\text{hard term}} .
 # $$
 #
-# The hard term knows no temperature: a label has none, and $T = 1$ is how the
-# student is used later. The soft term needs the same $T$ on both sides.
-# With $T$ on the teacher's side alone it would be zero for a student whose
-# logits are $v / T$.
+# The hard term has the student's softmax without a temperature, $q^{T=1}$: a
+# label has none, and $T = 1$ is how the student is used later. The soft term
+# needs the same $T$ on both sides. With $T$ on the teacher's side alone, the
+# student would learn $v / T$ instead of $v$.
 
 # %% tags=["hide-input"]
 pictures.picture("teacher_and_student")
@@ -88,12 +88,13 @@ pictures.picture("teacher_and_student")
 # **Mind the letter.** Elsewhere the weight is called alpha, and it weighs the
 # *soft* term in DeiT's code and in vit-pytorch, but the *hard* one in
 # torchdistill and in Keras' example. And any loss
-# $a \operatorname{CE} + b \operatorname{KL}$ is this one with
-# $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$. Which $w$ is
-# best, validation decides, as for $T$; the [results](../docs/results.md)
-# have four weights on CIFAR-10. The more labels there are, the smaller it
-# should be: [chapter 15](15_when_it_pays.ipynb#the-weight-that-is-right)
-# derives that from bias and variance.
+# $a \operatorname{CE} + b \operatorname{KL}$, whose KL has no $T^2$ in it, is
+# ours with $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$. Which
+# $w$ is best, validation decides, as for $T$; the
+# [results](../docs/results.md) have four weights on CIFAR-10. The more labels
+# there are, the smaller it should be: [chapter
+# 15](15_when_it_pays.ipynb#the-weight-that-is-right) derives that from bias
+# and variance.
 
 
 # %%
@@ -127,10 +128,10 @@ torch.testing.assert_close(
 # cross-entropy at $H(p)$. And a small divergence can be read: no probability
 # then differs by more than $\sqrt{\operatorname{KL} / 2}$ (Pinsker's
 # inequality, [Cover and Thomas](../docs/references.md#cover2006), section
-# 11.6). People ask whether a value such as 4e-5 is normal
-# ([DeiT, issue 134](https://github.com/facebookresearch/deit/issues/134)).
-# Late in training, it may be. Early on, look for a student that is compared
-# with itself.
+# 11.6). People ask whether a value such as 4e-5 is normal ([DeiT, issue
+# 134](https://github.com/facebookresearch/deit/issues/134)). Late in training
+# it may be. Early on it is suspect: is the student compared with itself by
+# mistake (exercise 2)?
 
 # %% [markdown]
 # ## Why T squared
@@ -190,12 +191,13 @@ hard_length = (half_way.softmax(1) - one_hot).norm(dim=1).mean().item()
 
 # %% [markdown]
 # Does it hold at the temperatures that people use? Roughly. The figure shows
-# the length of the gradient for the recorded teacher of
-# [chapter 1](01_hard_and_soft_labels.ipynb), and for a student that is half
-# way there: half of the teacher's logits, with noise. Without the factor the
-# gradient falls by a factor of hundreds. With it, it stays within a factor of
-# three of the hard term's. At low $T$ the approximation is rough, and $T^2$
-# corrects a little too much.
+# the length of the gradient for the recorded teacher of [chapter
+# 1](01_hard_and_soft_labels.ipynb), and for a student that is half way there:
+# half of the teacher's logits, with noise. Without the factor the gradient
+# falls by a factor of hundreds. With it, it stays within a factor of three of
+# the hard term's, but it is not constant: from $T = 1$ to 4 it grows, for
+# there the approximation is rough and $T^2$ corrects too much; from 4 on it
+# falls slowly.
 
 # %% fig_alt="Length of the gradient against temperature on logarithmic axes. The KL alone falls steeply; T squared times KL stays near the level of the cross-entropy." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.6, 3.6))
@@ -259,12 +261,15 @@ pd.DataFrame(rows).T
 # [chapter 16](16_the_gallery_of_mistakes.ipynb) says where, and has many more.
 #
 # - **Probabilities** where the logarithm belongs. The "divergence" is
-#   negative, which none can be. Its minimum puts everything on the teacher's
-#   most probable class.
+#   negative, which none can be. Of the student it contains no more than
+#   $-\sum_i p_i q_i$, which is smallest with all of $q$ on the teacher's most
+#   probable class.
 # - **Swapped** arguments, with the logarithm still on the first. This is
 #   $\operatorname{KL}(q \,\|\, p)$, a proper divergence in the wrong
-#   direction. Its gradient has a factor $q_i$: a class that the student has
-#   dropped stays dropped, whatever the teacher thinks of it.
+#   direction. Without $T^2$ its gradient is
+#   $q_i \, (\log \frac{q_i}{p_i} - \operatorname{KL}(q \,\|\, p)) / T$.
+#   Because of the factor $q_i$, a class that the student has dropped stays
+#   dropped, whatever the teacher thinks of it.
 # - **Mean**, the default. It divides by the number of classes too, here by
 #   ten, on ImageNet by a thousand.
 # - **No square.** The factor $T^2$ is missing, here 16.
@@ -502,9 +507,9 @@ pd.DataFrame(rows).T.fillna("")
 # own.
 #
 # They are not harmless. With a thousand classes the mean leaves next to
-# nothing of $w$ (exercise 3). A learning rate that is copied instead of
-# chosen will be too small for SGD. And with a wrong factor $T$ and $w$ no
-# longer mean what others mean by them: no setting can be carried over.
+# nothing of $w$ (exercise 3). With SGD, a learning rate copied from a correct
+# program is too small here. And with a wrong factor $T$ and $w$ no longer mean
+# what others mean by them: no setting can be carried over.
 #
 # As in chapter 1, there is one teacher here and small images: what these
 # mistakes cost elsewhere, the intervals do not say.
@@ -548,14 +553,18 @@ pd.DataFrame(
 # **2. Talking to itself.** After a refactoring, a public tutorial compared a
 # network [with
 # itself](https://github.com/labmlai/annotated_deep_learning_paper_implementations/issues/66).
-# Pass the student's logits twice. What is the value? Does the test notice?
+# Let the loss compare the student's logits with themselves. What is the value?
+# Does the test notice?
 #
 # <details markdown="1">
 # <summary>Solution</summary>
 #
 # The value is zero and so is the gradient: a curve that looks like perfect
-# agreement from the first step on. The test fails, because it asks for
-# $T (q - p) / N$, which is not zero.
+# agreement from the first step on. If the mistake is inside the loss function,
+# the test fails, because it asks for $T (q - p) / N$, which is not zero. If
+# the training loop passes the student's logits twice to a right function, the
+# test notices nothing: it calls the function with logits of its own. There the
+# value gives it away: look at it in the first step.
 #
 # </details>
 #
@@ -579,10 +588,10 @@ pd.DataFrame(
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# $2 \, q_i \bigl( (q_i - p_i) - \sum_k q_k (q_k - p_k) \bigr)$. Again a
-# factor $q_i$, as with swapped arguments: a class that the student has
-# dropped stays dropped. And it is short: at $T = 4$ less than half as long as
-# the right one, without the factor $T^2$ on either.
+# $2 \, q_i \bigl( (q_i - p_i) - \sum_k q_k (q_k - p_k) \bigr)$. Again a factor
+# $q_i$, as with swapped arguments: a class that the student has dropped stays
+# dropped. And this gradient is short: at $T = 4$ less than half as long as the
+# right one, without the factor $T^2$ on either.
 #
 # </details>
 

@@ -161,10 +161,10 @@ with torch.no_grad():
 #
 # The ResNet of the paper (table 1) was made for photographs of 224 pixels. Its
 # stem is a 7 by 7 convolution of stride 2 ($m = 3$) and a 3 by 3 max-pool of
-# stride 2 ($m = 1$). That is what torchvision's `resnet18` has, too. By hand,
-# for 32 pixels: $\lfloor (32 + 6 - 7) / 2 \rfloor + 1 = 16$, then $\lfloor
-# (16 + 2 - 3) / 2 \rfloor + 1 = 8$. Of 1,024 positions, 64 are left when the
-# first block begins.
+# stride 2 ($m = 1$). Torchvision's `resnet18` has the same. By hand, for 32
+# pixels: $\lfloor (32 + 6 - 7) / 2 \rfloor + 1 = 16$, then
+# $\lfloor (16 + 2 - 3) / 2 \rfloor + 1 = 8$. Of 1,024 positions, 64 are left
+# when the first block begins.
 #
 # For CIFAR-10 the paper (section 4.2) begins with a 3 by 3 convolution of
 # stride 1 and no pool. So does the network above. The picture shows both, to
@@ -206,7 +206,8 @@ def sides(model, size):
 # stem then runs at sixteen times as many positions.
 #
 # On digits of 8 pixels, where we measure below, both networks end at a single
-# position, but with the stem for photographs all stages after the first do.
+# position; with the stem for photographs that is all there is from the second
+# stage on.
 
 # %% tags=["hide-input"]
 small = ResNet18(3, 64).eval()
@@ -230,17 +231,18 @@ pd.DataFrame(rows).T
 # ## What a shortcut is for
 #
 # The gradient of $x + F(x)$ is $1$ plus the gradient of $F$. Hence one often
-# reads that shortcuts keep gradients from vanishing. He et al. say otherwise
-# ([2015](../docs/references.md#he2015), section 4.1): in their *plain*
-# networks, with BatchNorm and without shortcuts, gradients were healthy, and
-# yet 34 layers had a higher training error than 18. Of ImageNet's validation
-# images 34 plain layers got 28.5 % wrong and 18 got 27.9 %; with shortcuts it
-# was 25.0 % and 27.9 % (table 2).
+# reads that shortcuts help by keeping gradients from vanishing. He et al.
+# doubt it ([2015](../docs/references.md#he2015), section 4.1): in their
+# *plain* networks, with BatchNorm and without shortcuts, gradients were
+# healthy, and yet 34 layers had a higher training error than 18. Of ImageNet's
+# validation images 34 plain layers got 28.5 % wrong and 18 got 27.9 %; with
+# shortcuts it was 25.0 % and 27.9 % (table 2).
 #
-# We look at thirty linear layers, each followed by ReLU, and ask how much of
-# the gradient at their end arrives at their beginning: its length there,
-# divided by its length at the end. Near 0 it has vanished, far above 1 it has
-# grown.
+# We look at thirty linear layers, each followed by ReLU. With shortcuts,
+# unlike in the block, no ReLU follows the sum, so the 1 stays whole. We ask
+# how much of the gradient at their end arrives at their beginning: its length
+# there, divided by its length at the end. Near 0 it has vanished, far above 1
+# it has grown.
 
 
 # %%
@@ -269,11 +271,13 @@ class Stack(nn.Module):
 
 # %% [markdown]
 # PyTorch draws the weights of a layer of $n$ inputs with variance $1 / (3n)$.
-# The mean square of what comes in shrinks to a third by the layer, and to half
-# of that by ReLU: a sixth. So does the gradient's on its way back; in thirty
-# layers a length shrinks to about $6^{-15}$. With the initialisation of He et
-# al. ([2015](../docs/references.md#he2015init), section 2.2), variance
-# $2 / n$, both stay as they are.
+# Each output sums $n$ products, so its mean square is
+# $n \cdot 1 / (3n) = 1 / 3$ of the inputs'; ReLU halves that: a sixth. So does
+# the gradient's on its way back. A length goes with the root of a mean square,
+# so in thirty layers it shrinks to about $6^{-30/2} = 6^{-15}$. With the
+# initialisation of He et al. ([2015](../docs/references.md#he2015init),
+# section 2.2), variance $2 / n$, both stay as they are. The table shows a
+# single draw.
 
 
 # %%
@@ -308,12 +312,11 @@ for start in ("PyTorch's initial weights", "He's", "He's and BatchNorm"):
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# Only PyTorch's own initial weights let the gradient of the plain stack
-# vanish. He's do not, without any shortcut. Shortcuts alone even make it
-# explode, for every layer adds to the sum; BatchNorm keeps that in bounds. So
-# vanishing gradients are a matter of initial weights. In the plain stack
-# BatchNorm makes the gradient grow, so below we train that stack without it,
-# too.
+# With PyTorch's initial weights the gradient of the plain stack vanishes.
+# Either cures that: He's weights or shortcuts. But with shortcuts and no
+# BatchNorm it grows far above 1, for every layer adds to the sum. In the plain
+# stack BatchNorm makes the gradient grow, so below we train that stack without
+# it, too.
 
 # %% [markdown]
 # ## The loop
@@ -359,9 +362,8 @@ def optimizer_and_schedule(model, learning_rate, steps):
 
 
 # %% [markdown]
-# The rest is the usual loop. `model.train()` matters here: it tells BatchNorm
-# to use the batch's own means and variances (see below). The function returns
-# the mean loss of the last epoch.
+# `model.train()` tells BatchNorm to use the batch's own means and variances.
+# The function returns the mean loss of the last epoch.
 
 
 # %%
@@ -439,13 +441,13 @@ for name, kind in kinds.items():
 losses[f"{name}, 24 epochs"] = [loss_of_stack(kind, best, 0, epochs=24)]
 
 # %% [markdown]
-# Thirty plain layers stay near $\log 10 = 2.30$, the loss of a guess among
-# ten classes, with BatchNorm and without. Yet without it the gradient kept
-# its length at the start: that length does not tell which stack will learn.
-# With shortcuts the same thirty learn. The idea of He et al. (section 3.1): a
-# block that has nothing to add need only make $F$ small, whereas plain layers
-# have to learn to pass on what they get. Why plain layers fail so badly, that
-# paper leaves open, and so do we.
+# Thirty plain layers stay near $\log 10 = 2.30$, the loss of a guess among ten
+# classes, with BatchNorm and without. Yet without it the gradient kept its
+# length at the start: that is not enough to learn. With shortcuts the same
+# thirty learn. The idea of He et al. (section 3.1): a block that has nothing
+# to add need only make $F$ small, whereas plain layers have to learn to pass
+# on what they get. Why plain layers fail so badly, that paper leaves open, and
+# so do we.
 #
 # With shortcuts ten layers have the lower loss. Eight epochs are few for
 # thirty: in twenty-four the loss of one stack fell below what ten had in
@@ -492,10 +494,9 @@ assert_close(torch.cat([first, second]), by_hand, atol=1e-3, rtol=0)
 # %% [markdown]
 # ## The two stems, measured
 #
-# Which stem is better for small images? Two networks of width 8 learn from
-# the 1,200 training digits, equal but for the stem. Both have twenty epochs
-# and the same learning rate. There are four paired seeds, and the test images
-# are used once for each.
+# Two networks of width 8 learn from the 1,200 training digits, equal but for
+# the stem. Both have twenty epochs, the same learning rate and four paired
+# seeds. The test images are used once for each.
 
 
 # %%
@@ -523,8 +524,9 @@ for stem, right in scores.items():
 # (exercise 4).
 #
 # If your images are small and your network comes from a library, change the
-# stem or enlarge the images. Either costs compute. A teacher is trained once,
-# so we pay.
+# stem or enlarge the images. Either costs compute: when the teacher is
+# trained, and in every step of every student, unless its answers are kept
+# ([chapter 17](17_outgrowing_one_machine.ipynb)).
 
 # %% tags=["hide-input"]
 columns = {}
@@ -596,8 +598,9 @@ pd.DataFrame({"loaded by pretrained": rows})
 # validation loss is taken after the epoch, on images as they are.
 #
 # While the learning rate is high, the validation curves jump up and down. As
-# it falls to zero they settle, and most is gained then. Hence a best
-# last epoch does not tell whether more epochs would help.
+# it falls to zero they settle, and most is gained then. The last epoch is the
+# best, but the schedule may do that alone: it does not show whether more
+# epochs would help.
 
 # %% fig_alt="Two panels over the thirty epochs of the recorded teacher. Above, the loss on training images falls steadily and that on validation images jumps up and down, until both fall in the last ten epochs; below, the share of validation images that it gets right jumps, then rises to about nine in ten." tags=["hide-input"]
 figure, (above, below) = plt.subplots(2, 1, figsize=(4.4, 4.4), sharex=True)
@@ -614,9 +617,7 @@ plt.show()
 
 # %% [markdown]
 # To teach, it must be better than its students: every comparison in this
-# course asks that first ([verdicts.py](../labkd/verdicts.py)). How far its
-# *probabilities* can be believed is a question of
-# [chapter 11](11_a_teacher_that_does_not_exist.ipynb).
+# course asks that first ([verdicts.py](../labkd/verdicts.py)).
 
 # %% [markdown]
 # ## Exercises
