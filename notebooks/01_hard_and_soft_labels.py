@@ -604,7 +604,7 @@ for ours, theirs in compared:
 
 # %% [markdown]
 # **The soft labels win, and not because they are soft.** No gain was found for
-# any control. Shuffled or smoothed, a label gives at most a small part of the
+# any control. Shuffled or smoothed, a label gives less than a third of the
 # gain, by the upper ends of the intervals; evened, less than half of it, so
 # how sure the teacher is may still help a little. What helps most is to know
 # *which* wrong classes are near.
@@ -659,7 +659,7 @@ pd.DataFrame(
 # <summary>Solution</summary>
 #
 # $q = y$ needs a softmax of exactly 0 and 1, that is, infinite logits: with
-# a hard label the weights are pushed outward for ever. With a soft label,
+# a hard label the logits are pushed outward for ever. With a soft label,
 # $q = p$ at $z_i = \log p_i + c$ for any constant $c$: finite, and the
 # gradient stops there.
 #

@@ -116,7 +116,8 @@ table.round(4)
 # zero or negative.
 #
 # - $T \to 0$: the negative exponents fall without end and their powers
-#   vanish. The largest class keeps everything: the **argmax**, a hard label.
+# vanish. A single largest class keeps everything: the **argmax**, a hard
+# label.
 # - $T \to \infty$: all exponents vanish and all powers become one. Every
 #   class gets the same: the **uniform** distribution.
 #

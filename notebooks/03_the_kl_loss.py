@@ -125,13 +125,14 @@ torch.testing.assert_close(
 # gradient is the same.
 #
 # Only the divergence tells how far the student is. It ends at zero, the
-# cross-entropy at $H(p)$. And a small divergence can be read: no probability
-# then differs by more than $\sqrt{\operatorname{KL} / 2}$ (Pinsker's
-# inequality, [Cover and Thomas](../docs/references.md#cover2006), section
-# 11.6). People ask whether a value such as 4e-5 is normal ([DeiT, issue
-# 134](https://github.com/facebookresearch/deit/issues/134)). Late in training
-# it may be. Early on it is suspect: is the student compared with itself by
-# mistake (exercise 2)?
+# cross-entropy at $H(p)$. And the divergence of one image can be read: no
+# softened probability differs by more than $\sqrt{\operatorname{KL} / 2}$
+# (Pinsker's inequality, [Cover and Thomas](../docs/references.md#cover2006),
+# section 11.6). People ask whether a value such as 4e-5 is normal ([DeiT,
+# issue 134](https://github.com/facebookresearch/deit/issues/134)). That code
+# divides by the number of classes, too: undo it first. A mean over the batch
+# that is still tiny early on is suspect: is the student compared with itself
+# by mistake (exercise 2)?
 
 # %% [markdown]
 # ## Why T squared
@@ -297,8 +298,8 @@ forms = ["right", "probabilities", "swapped", "mean", "no square"]
 # %% [markdown]
 # How does one find such a mistake? Most values look plausible; the gradient
 # tells. For $N$ images it must be $T (q - p) / N$, and this short test, worth
-# copying, asks just that. It takes a function of the student's and the
-# teacher's logits: the soft term alone, without labels. The table has the
+# copying, asks just that. It takes the soft term alone, a function of the
+# student's and the teacher's logits, and its temperature. The table has the
 # value of each form for the student half way, the length of its gradient
 # against the right one, and the angle between the two.
 
@@ -589,9 +590,10 @@ pd.DataFrame(
 # <summary>Solution</summary>
 #
 # $2 \, q_i \bigl( (q_i - p_i) - \sum_k q_k (q_k - p_k) \bigr)$. Again a factor
-# $q_i$, as with swapped arguments: a class that the student has dropped stays
-# dropped. And this gradient is short: at $T = 4$ less than half as long as the
-# right one, without the factor $T^2$ on either.
+# $q_i$, as with swapped arguments and with probabilities for logarithms: a
+# class that the student has dropped stays dropped. And this gradient is short:
+# at $T = 4$ less than half as long as the right one, without the factor $T^2$
+# on either.
 #
 # </details>
 

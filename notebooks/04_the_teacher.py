@@ -17,7 +17,7 @@
 # > To run: under a minute.
 #
 # What a student learns by distillation, it learns from the answers of one
-# network. If those are poor, no loss repairs them. In most chapters the
+# network. If those are poor, no loss repairs them. In many chapters the
 # teacher is a ResNet-18, a *residual network* of He, Zhang, Ren and Sun
 # ([2015](../docs/references.md#he2015)). We build it from its parts.
 
@@ -161,7 +161,7 @@ with torch.no_grad():
 #
 # The ResNet of the paper (table 1) was made for photographs of 224 pixels. Its
 # stem is a 7 by 7 convolution of stride 2 ($m = 3$) and a 3 by 3 max-pool of
-# stride 2 ($m = 1$). Torchvision's `resnet18` has the same. By hand, for 32
+# stride 2 ($m = 1$). Torchvision's `resnet18` has it. By hand, for 32
 # pixels: $\lfloor (32 + 6 - 7) / 2 \rfloor + 1 = 16$, then
 # $\lfloor (16 + 2 - 3) / 2 \rfloor + 1 = 8$. Of 1,024 positions, 64 are left
 # when the first block begins.
@@ -271,7 +271,7 @@ class Stack(nn.Module):
 
 # %% [markdown]
 # PyTorch draws the weights of a layer of $n$ inputs with variance $1 / (3n)$.
-# Each output sums $n$ products, so its mean square is
+# The biases aside, each output sums $n$ products, so its mean square is
 # $n \cdot 1 / (3n) = 1 / 3$ of the inputs'; ReLU halves that: a sixth. So does
 # the gradient's on its way back. A length goes with the root of a mean square,
 # so in thirty layers it shrinks to about $6^{-30/2} = 6^{-15}$. With the
@@ -496,7 +496,7 @@ assert_close(torch.cat([first, second]), by_hand, atol=1e-3, rtol=0)
 #
 # Two networks of width 8 learn from the 1,200 training digits, equal but for
 # the stem. Both have twenty epochs, the same learning rate and four paired
-# seeds. The test images are used once for each.
+# seeds. The test images are used once each.
 
 
 # %%
@@ -518,9 +518,9 @@ for stem, right in scores.items():
 
 # %% [markdown]
 # The network that keeps its pixels is better here; *from* and *to* are the
-# ends of the 95 % interval. Two things belong to that result. The better
-# network computes about three times as much for each image. And the other one
-# is not finished: with more epochs it comes closer, though it stays behind
+# ends of the 95 % interval. Two things belong to it. The better network
+# computes about three times as much for each image. And the other one
+# is not finished: with more epochs it is better, though it stays behind
 # (exercise 4).
 #
 # If your images are small and your network comes from a library, change the
@@ -582,7 +582,7 @@ rows = {
     "batch size": record["config"]["batch_size"],
     "largest learning rate": record["config"]["learning_rate"],
     "minutes of training": f"{epochs * pace / 60:.0f}",
-    "device": record["device"],
+    "device": f"{record['device']}, {record['precision']}",
 }
 curves = records.curves(recipe, size)
 for level in (80, 85, 88):
@@ -616,7 +616,7 @@ figure.suptitle(records.data_of(record), fontsize=11)
 plt.show()
 
 # %% [markdown]
-# To teach, it must be better than its students: every comparison in this
+# To teach, it must be better than its students: with few exceptions this
 # course asks that first ([verdicts.py](../labkd/verdicts.py)).
 
 # %% [markdown]
@@ -656,9 +656,10 @@ plt.show()
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# It becomes $S^\top$, a linear map that reaches one position in four. There
-# are three such blocks in a ResNet-18, so three such factors stand between
-# the first stage and the loss, however many blocks a stage has.
+# It becomes $S^\top$, after the gradient of the BatchNorm behind $S$: a linear
+# map that reaches one position in four. There are three such blocks in a
+# ResNet-18, so three such factors stand between the first stage and the loss,
+# however many blocks a stage has.
 #
 # </details>
 #
@@ -672,8 +673,8 @@ plt.show()
 # Train both at a third and at three times the learning rate: in the file of
 # solutions the order stays the same. Train the network with the stem for
 # photographs for forty epochs: it gets better, and stays behind the other at
-# twenty. So the difference shrinks with the budget, and a report of it should
-# name the budget.
+# twenty. So the difference depends on the budgets, and a report of it should
+# name them.
 #
 # </details>
 

@@ -343,8 +343,7 @@ class VisionTransformer(nn.Module):
 
 
 # %% [markdown]
-# Ours is tiny. The ViT-B of the paper has twelve blocks and tokens of 768
-# numbers.
+# Ours is tiny. The paper's ViT-B has twelve blocks and tokens of 768 numbers.
 
 
 # %%
@@ -375,9 +374,9 @@ def new_network(seed):
 # $E_{pos}$ and by nothing else: scramble the patches of every image and the
 # rows of $E_{pos}$ in the same way, and no logit changes.
 #
-# As the rows start at random, every order is as good as another. *Scrambled
-# digits are no harder for a ViT.* For a CNN they are: its windows see pieces
-# that do not belong together (exercise 4).
+# As the rows start at random, every order is as good as another. *In a fixed
+# order a ViT learns scrambled digits as easily.* A CNN does not: its windows
+# see pieces that do not belong together (exercise 4).
 
 # %%
 model = new_network(seed=0)

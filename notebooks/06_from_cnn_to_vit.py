@@ -239,8 +239,8 @@ def accuracy(model, batches, device):
 #
 # The loss of the second loop has two terms. The *hard* one is that of loop
 # one. The *soft* one compares all ten probabilities of the teacher, $p$, with
-# the student's, both softened by the temperature $T$. The factor $T^2$ keeps
-# the balance when $T$ is changed ([chapter 3](03_the_kl_loss.ipynb)):
+# the student's, both softened by the temperature $T$. The factor $T^2$ roughly
+# keeps the balance when $T$ is changed ([chapter 3](03_the_kl_loss.ipynb)):
 #
 # $$
 # \mathcal{L} = (1 - w) \, (-\log q_y)
@@ -585,7 +585,7 @@ pd.DataFrame(rows, index=["pairs", "difference, points"]).T
 # this is the cause.
 #
 # *ECE*, the expected calibration error, says how far confidence is from the
-# share of right answers. With soft labels it is worse than with labels. In
+# share of right answers: here above it, with soft labels by more. In
 # smaller runs of ten epochs $T = 3$ did more harm and $T = 1$ none, and in
 # accuracy no difference between these two was found.
 

@@ -162,9 +162,9 @@ class TwoTokens(nn.Module):
 # is not the same. Say that the class head gives truck, car and frog $(0.90,
 # 0.08, 0.02)$, and the other head $(0.02, 0.38, 0.60)$. The mean is $(0.46,
 # 0.23, 0.31)$: truck. Averaging logits amounts to the geometric mean, $(0.13,
-# 0.17, 0.11)$ before it is normalised: car. There a class to which one head
-# gives almost no probability cannot win, whatever the other says. In the mean
-# of probabilities each head has half a say. We follow the paper.
+# 0.17, 0.11)$ before it is normalised: car. There small probabilities weigh
+# most, and one of zero is a veto. In the mean of probabilities each head has
+# half a say. We follow the paper.
 
 
 # %%
@@ -586,7 +586,7 @@ assert_close(halves / 2, distillation_token.token_loss(z, second, v, y))
 # are averaged; but in our records the average was **not** found to be better
 # than either head. And neither head has to compromise where decision and label
 # differ: under strong crops, say, or where labels are wrong. Exercise 4 makes
-# a third of the labels wrong, with two heads of a perceptron in place of the
+# a third of the labels random, with two heads of a perceptron in place of the
 # tokens. There two heads do better than one.
 #
 # *When is it used?* In training, with the teacher. At test time the token
@@ -638,16 +638,16 @@ pd.DataFrame(rows).T
 #
 # </details>
 #
-# **3. Two rules.** Show that the mean of probabilities and the mean of logits
-# always choose the same class when there are only two classes.
+# **3. Two rules.** Show that for two heads and two classes the mean of
+# probabilities and the mean of logits always choose the same class.
 #
 # <details markdown="1">
 # <summary>Solution</summary>
 #
 # Let the heads give the first class $a$ and $b$. The mean chooses it when
 # $a + b > 1$. The geometric mean does when $ab > (1 - a)(1 - b)
-# = 1 - a - b + ab$, which is $a + b > 1$ again. It takes three classes to
-# disagree.
+# = 1 - a - b + ab$, which is $a + b > 1$ again. Two heads need three classes
+# to disagree.
 #
 # </details>
 #

@@ -606,11 +606,11 @@ pd.DataFrame(rows).T.fillna("")
 # <details markdown="1">
 # <summary>Solution</summary>
 #
-# A bias adds to its logit in every image, so its gradient is the mean of
-# $q_i - p_i$ over the transfer set. Where it vanishes, the student's *mean*
-# probability of a 3 is the teacher's, and on images without threes that is
-# small. The student has learned how rare threes are here, correctly. In the
-# test they are not rare.
+# A bias adds to its logit in every image, so its gradient is $T$ times the
+# mean of $q_i - p_i$, both softened, over the transfer set. Where it vanishes,
+# the student's *mean* probability of a 3 is the teacher's, and on images
+# without threes that is small. The student has learned how rare threes are
+# here, correctly. In the test they are not rare.
 #
 # </details>
 #

@@ -78,7 +78,9 @@ torch.set_num_threads(1)  # quicker for networks this small
 # %%
 def virtual_targets(labels, num_classes, correct_probability=0.9):
     rest = (1 - correct_probability) / (num_classes - 1)
-    targets = torch.full((len(labels), num_classes), rest)
+    targets = torch.full(
+        (len(labels), num_classes), rest, device=labels.device
+    )
     return targets.scatter(1, labels[:, None], correct_probability)
 
 
@@ -245,7 +247,7 @@ pd.DataFrame(rows).T
 
 # %%
 def expected_calibration_error(confidence, is_right, num_bins=15):
-    edges = torch.arange(1, num_bins) / num_bins
+    edges = torch.arange(1, num_bins, device=confidence.device) / num_bins
     bins = torch.bucketize(confidence, edges)
     error = 0.0
     for number in bins.unique():
@@ -658,10 +660,10 @@ pd.DataFrame(rows).round(2)
 # ## References
 #
 # - Yuan, Tay, Li, Wang and Feng
-#   ([2020](../docs/references.md#yuan2020)): section 4, equation 8 for the
-#   targets and 9 for the loss. The paper has no $T^2$, and neither has the
-#   authors' code, which for CIFAR-100 leaves the student unsoftened
-#   ([issue 3](https://github.com/yuanli2333/Teacher-free-Knowledge-Distillation/issues/3)).
+# ([2020](../docs/references.md#yuan2020)): section 4, equation 8 for the
+# targets and 9 for the loss. The paper has no $T^2$, and neither has the
+# authors' code, which for CIFAR-100 leaves the student unsoftened ([issue
+# 3](https://github.com/yuanli2333/Teacher-free-Knowledge-Distillation/issues/3)).
 # - Naeini, Cooper and Hauskrecht
 #   ([2015](../docs/references.md#naeini2015)): the calibration error. Guo,
 #   Pleiss, Sun and Weinberger ([2017](../docs/references.md#guo2017)):

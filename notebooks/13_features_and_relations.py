@@ -391,7 +391,8 @@ def lesson_of(seed):
 # %% [markdown]
 # The loop is the one of chapter 1, with hooks on both networks. Whatever a
 # loss compares, logits included, is an output that was captured. The batches
-# are the same in every epoch, so the teacher is asked once for each.
+# are the same in every epoch, so the teacher is asked once for each. (Its
+# answers have to be on the student's device.)
 
 
 # %%
@@ -542,9 +543,10 @@ pd.DataFrame(rows).T.fillna("")
 # difference is found, but their intervals are several points wide: hints may
 # be a few points ahead, and relations a few behind.
 #
-# Six trials are a small grid, and nearly every choice lies at its edge, so
-# other grids may move any of these rows. So may the length of the training:
-# relations had a lead in the earlier version, and do not have it here.
+# Six trials are a small grid, and of two settings of its own a method's choice
+# always lies at an edge, so other grids may move any of these rows. So may the
+# length of the training: relations had a lead in the earlier version, and do
+# not have it here.
 
 # %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels and attention lie about ten points left of zero, and their intervals exclude it. The intervals of hints and relations contain zero; the mean of hints is right of it, that of relations left." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")

@@ -5,8 +5,8 @@
 # > **Question.** Are there better ways to compare a student's logits with its
 # > teacher's than Hinton's?
 # >
-# > **Answer.** Here one of three was, by less than a point: the decoupled
-# > loss, against soft labels that were tuned with as many trials.
+# > **Answer.** Here one of three was, by less than a point in the mean: the
+# > decoupled loss, against soft labels that were tuned with as many trials.
 # > Standardised logits were behind, and so, in the mean, were correlations.
 # > Against soft labels left at default settings all three were ahead by
 # > several points.
@@ -279,20 +279,22 @@ published.set_index("loss")
 # [mdistiller](https://github.com/megvii-research/mdistiller), the decoupled
 # loss's own code, with the weights (1 and 8 are $\alpha$ and $\beta$) of its
 # [settings](https://github.com/megvii-research/mdistiller/blob/master/mdistiller/engine/cfg.py);
-# the third from
-# [the code of the standardised loss](https://github.com/sunshangquan/logit-standardization-KD).
-# From the first row to the last the logits were standardised, the temperature
-# was halved, *and* the weight became ten times as large. That weight was
-# [chosen by ablation](https://github.com/sunshangquan/logit-standardization-KD/issues/25);
-# the rival kept the one that it
-# [had inherited](https://github.com/sunshangquan/logit-standardization-KD/issues/8).
-# A row of plain soft labels with weight 9 at $T = 2$ would show what
+# the third from [the code of the standardised
+# loss](https://github.com/sunshangquan/logit-standardization-KD). From the
+# first row to the last the logits were standardised, the temperature went from
+# 4 to 2 (times $\sigma$), *and* the weight became ten times as large. That
+# weight was [chosen by
+# ablation](https://github.com/sunshangquan/logit-standardization-KD/issues/25);
+# the rival kept the one that it [had
+# inherited](https://github.com/sunshangquan/logit-standardization-KD/issues/8).
+# A row of plain soft labels with weight 9 and a tuned $T$ would show what
 # standardising adds. Neither source has it.
 #
-# The third is a
-# [mean of four runs](https://github.com/sunshangquan/logit-standardization-KD/issues/12),
+# The third is a [mean of four
+# runs](https://github.com/sunshangquan/logit-standardization-KD/issues/12),
 # and none has a spread. And there is no validation split: mdistiller measures
-# the [test images after every epoch](https://github.com/megvii-research/mdistiller/blob/master/mdistiller/engine/trainer.py)
+# the [test images after every
+# epoch](https://github.com/megvii-research/mdistiller/blob/master/mdistiller/engine/trainer.py)
 # and reports the best. None of this says that the methods are bad. It says
 # that the table cannot tell.
 
@@ -336,9 +338,9 @@ def train(student, lesson, loss_function, epochs, learning_rate):
 # %% [markdown]
 # Every loss has the label in it, as in its paper. Soft labels come twice:
 # tuned as all losses are, and *untuned*, at the rate of labels and with
-# $T = 1$ and half of the weight, the default settings of
-# [DeiT's code](https://github.com/facebookresearch/deit) (its paper has
-# $T = 3$ and a tenth).
+# $T = 1$ and half of the weight, the default numbers of
+# [DeiT's code](https://github.com/facebookresearch/deit) (where a mean over
+# the classes makes the weight smaller; its paper has $T = 3$ and a tenth).
 
 
 # %%
@@ -584,8 +586,8 @@ if ahead:
 # The third alone. Hinton's loss passes the other two. Both happened in public
 # code: a switch that was
 # [inverted](https://github.com/sunshangquan/logit-standardization-KD/issues/15)
-# and one that
-# [changed nothing](https://github.com/sunshangquan/logit-standardization-KD/issues/27).
+# and one that [changed
+# nothing](https://github.com/sunshangquan/logit-standardization-KD/issues/27).
 # Test that on and off differ.
 #
 # </details>

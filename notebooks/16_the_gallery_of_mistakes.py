@@ -9,8 +9,8 @@
 # > trained, 21 cost accuracy in some setting, eleven of them less than three
 # > points; in 13 of the 28 even the value of the loss looks right. Of the
 # > seven that cost most, five are not in its formula: the teacher is asked
-# > about the wrong images, knows nothing or is trained along, or the student
-# > is judged in the wrong mode. A test of a few lines finds each mistake.
+# > about the wrong images, knows nothing or is trained along, or the student's
+# > answers depend on the batch. A test of a few lines finds each mistake.
 # >
 # > **Evidence.** 28 of the 29 mistakes were trained (all but the last): ten
 # > paired seeds in two classrooms, on scikit-learn's digits, with a teacher
@@ -353,7 +353,7 @@ show("batch statistics, sorted", "batch statistics, shuffled")
 # def teacher_for(features, images, labels):
 #     width, classes = features(images).shape[1], int(labels.max()) + 1
 #     head = torch.nn.Linear(width, classes)  # as it was drawn
-#     teacher = torch.nn.Sequential(features, head)
+#     teacher = torch.nn.Sequential(features.eval(), head)
 #     return teacher  # wrong
 #     optimizer = torch.optim.Adam(head.parameters(), lr=0.1)  # right
 #     for _ in range(100):  # right
@@ -941,7 +941,8 @@ show("mean times hundred")
 # import torch.nn.functional as F
 #
 # def virtual_targets(labels, num_classes, T):
-#     p = torch.full((len(labels), num_classes), 0.1 / (num_classes - 1))
+#     p = torch.ones(len(labels), num_classes, device=labels.device)
+#     p *= 0.1 / (num_classes - 1)
 #     p[torch.arange(len(labels)), labels] = 0.9
 #     return F.softmax(p / T, dim=1)  # wrong
 #     return p  # right

@@ -10,7 +10,7 @@
 # > where the rest was left out, a little less where it was spread evenly; for
 # > the teacher's decision alone no difference was found. What is left, the
 # > student, can be shared between processes and stays the same training, but
-# > for BatchNorm and rounding.
+# > for rounding and for what mixes the images of a batch.
 # >
 # > **Evidence.** Twelve paired seeds on 200 of scikit-learn's digits, a
 # > teacher well above all students in the mean; a recorded test of fifty steps
@@ -103,12 +103,12 @@ teacher = teacher.eval()
 # \frac{b}{3a + b} .
 # $$
 #
-# The table has the pair of [chapter 6](06_from_cnn_to_vit.ipynb) and DeiT's
-# on ImageNet: DeiT-S with 4.6 billion multiply-adds and its teacher
-# RegNetY-16GF with 16 billion (Liu et al.
-# [2021](../docs/references.md#liu2021), table 1). Asked once, the teacher
-# costs what it costs in *one* run. The saving begins with the second student:
-# another seed, another learning rate, another method.
+# The table has the pair of [chapter 6](06_from_cnn_to_vit.ipynb) and DeiT's on
+# ImageNet: DeiT-S with 4.6 billion multiply-adds and its teacher RegNetY-16GF
+# with 16 billion (Liu et al. [2021](../docs/references.md#liu2021), table 1).
+# Asked once, with a view for every epoch, the teacher costs what it costs in
+# *one* run. The saving begins with the second student: another seed, another
+# learning rate, another method.
 
 # %% tags=["hide-input"]
 models = costs.read("overnight")["models"]
@@ -441,13 +441,14 @@ table = {name: found.tolist() for name, found in rows.items()}
 pd.DataFrame(table, ["truck", "car", "frog"]).T.round(3) + 0.0
 
 # %% [markdown]
-# One thing is not a mean over images: **BatchNorm** normalises by the images
-# that pass together, and half a batch has fewer. The table is from a recorded
-# test: one small network trained for fifty steps in several ways (*compiled*
-# is `torch.compile`), and how far its losses come from those of one process.
-# Two processes and two parts differ by rounding alone. bfloat16, numbers with
-# 8 significant bits, differs a little. With BatchNorm, parts are another
-# training.
+# Two things are not means over images. Losses that compare images with one
+# another (chapters 13 and 14) see those of a part only. And **BatchNorm**
+# normalises by the images that pass together, and half a batch has fewer. The
+# table is from a recorded test: one small network trained for fifty steps in
+# several ways (*compiled* is `torch.compile`), and how far its losses come
+# from those of one process. Two processes and two parts differ by rounding
+# alone. bfloat16, numbers with 8 significant bits, differs a little. With
+# BatchNorm, parts are another training.
 
 # %% tags=["hide-input"]
 rows = {
@@ -509,9 +510,11 @@ pd.DataFrame(rows).T
 # - Random resized crops, of which there are millions. A bank of them is drawn
 #   in the same way, with the four coordinates of each crop kept beside the
 #   answer.
-# - What cannot be asked once. Blends of two images (mixup) are drawn anew, and
-#   feature maps ([chapter 13](13_features_and_relations.ipynb)) are too large
-#   to keep: there the teacher runs along.
+# - Blends of two images (mixup). A bank can have them, if each view keeps its
+#   partner and its share.
+# - What cannot be asked once. Feature maps
+#   ([chapter 13](13_features_and_relations.ipynb)) are too large to keep:
+#   there the teacher runs along.
 
 # %% [markdown]
 # ## Exercises
