@@ -74,7 +74,9 @@
       return `Label: ${label}. ${text}. ${said(table, answers)}`
     }
     box.addEventListener("input", () => tell(draw()))
-    draw() // a browser may have kept an earlier choice
+    // The build drew the first choice; a browser may have kept another one.
+    const kept = slider.value !== slider.defaultValue || !find(":checked").defaultChecked
+    if (kept) draw()
   }
 
   /* ---- a drawing, as scikit-learn's digits were made ---------------------- */
