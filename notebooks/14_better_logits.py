@@ -87,15 +87,15 @@ def recorded_logits(recipe):
 # %%
 def two_parts(z, v, labels, temperature):
     """KL(b, b^s) and KL(p^, q^) of each image, and 1 - p_y."""
-    log_q = F.log_softmax(z / temperature, dim=1)
-    log_p = F.log_softmax(v / temperature, dim=1)
+    z, v = z / temperature, v / temperature
     right = F.one_hot(labels, z.shape[1]).bool()
-    q, p = log_q.exp(), log_p.exp()
-    q_y, p_y = q[right], p[right]  # (batch,)
-    target = kl(torch.stack([p_y, 1 - p_y], 1), torch.stack([q_y, 1 - q_y], 1))
-    wrong_p = p[~right].view(len(z), -1) / (1 - p_y)[:, None]
-    wrong_q = q[~right].view(len(z), -1) / (1 - q_y)[:, None]
-    return target, kl(wrong_p, wrong_q), 1 - p_y
+    wrong_z = z[~right].view(len(z), -1)
+    wrong_v = v[~right].view(len(v), -1)
+    # All wrong classes as one: its logit is their logsumexp.
+    b_s = torch.stack([z[right], wrong_z.logsumexp(1)], 1).softmax(dim=1)
+    b = torch.stack([v[right], wrong_v.logsumexp(1)], 1).softmax(dim=1)
+    others = kl(wrong_v.softmax(dim=1), wrong_z.softmax(dim=1))
+    return kl(b, b_s), others, b[:, 1]
 
 
 def kl(p, q):
