@@ -655,7 +655,7 @@ work = pd.Series(work, name="in trainings of the student")
 #   all images and 200 epochs Hassani et al.
 #   ([2021](../docs/references.md#hassani2021)) report above 90 %.
 # - That softness did it. Runs with permuted wrong classes, as in
-#   [chapter 1](01_hard_and_soft_labels.ipynb), are still to come.
+#   [chapter 1](01_hard_and_soft_labels.ipynb), are still being recorded.
 # - What labels would reach with the work of the teacher: see exercise 4.
 
 # %% [markdown]
