@@ -9,7 +9,7 @@ import statistics
 
 from records_table import (
     baseline_epochs,
-    charted,
+    compared,
     teacher_percent,
     verdict_on,
 )
@@ -71,13 +71,11 @@ def pairs_of_networks(found: list[dict]) -> list[comparisons.Arm]:
     are left to the tables.
     """
     largest: dict[str, comparisons.Arm] = {}
-    points = charted()
-    for arm in comparisons.arms(found):
-        config = arm.records[0].get("config", {})
+    for arm in compared(found):
+        config = arm.records[0]["config"]
         soft = records.parts_of(arm.recipe)[0] == "soft"
-        swept = (arm.recipe, arm.size) in points
         rehearsed = config.get("dataset") == "digits"
-        if not soft or not arm.difference or swept or rehearsed:
+        if not soft or rehearsed:
             continue
         if config["epochs"] != baseline_epochs(arm, found):
             continue
