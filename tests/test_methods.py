@@ -85,7 +85,7 @@ def test_the_second_grid_is_tried_at_the_rate_that_labels_chose(tmp_path):
     assert {r.learning_rate for r in tried} == {found.learning_rate}
     assert {(r.temperature, r.beta) for r in tried} == {
         (temperature, beta)
-        for temperature in (1.0, 2.0, 4.0)
+        for temperature in (2.0, 4.0, 8.0)
         for beta in (2.0, 8.0)
     }
     assert {r.epochs for r in tried} == {3}
