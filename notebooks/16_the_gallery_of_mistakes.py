@@ -1378,9 +1378,10 @@ damage.picture(flattened(), {})
 # with `loss2` the cross-entropy and `alpha` our $w$. In this line and the code
 # around it four things are wrong:
 #
-# 1. **A sum for a product.** `T*T*2.0*alpha` must have been meant: 22.4 at
-#    $T = 4$ and $w = 0.7$. Written is 32.7, and from $w = 0$ to 1 it moves
-#    only from 32 to 33. (The `2.0` doubles Hinton's $w \, T^2$.)
+# 1. **A sum for a product.** `T*T*2.0*alpha` must have been meant:
+# $16 \cdot 2 \cdot 0.7 = 22.4$ at $T = 4$ and $w = 0.7$. Written is 32.7, and
+# from $w = 0$ to 1 it moves only from 32 to 33. (The `2.0` doubles Hinton's
+# $w \, T^2$.)
 # 2. **A mean over the classes** in `kd`.
 # 3. **A softmax without `dim`.** PyTorch guesses, with a warning: right for
 #    (batch, classes); with three axes it takes the *first*, and probabilities

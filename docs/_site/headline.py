@@ -34,6 +34,7 @@ NETWORKS = {
     "vit": "ViT",
     "resnet18": "ResNet-18",
     "resnet18_10k": "ResNet-18 trained on the same images",
+    "resnet18_4500": "ResNet-18 with a tenth of the labels",
     "resnet18_half": "ResNet-18 that sees 14 x 14 of the 28 x 28 pixels",
     "resnet18_narrow": "ResNet-18",
     "resnet18_quarter": "ResNet-18 that sees 7 x 7 of the 28 x 28 pixels",
