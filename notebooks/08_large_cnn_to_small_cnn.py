@@ -133,11 +133,7 @@ pd.DataFrame(rows).T
 # a regulariser, too, and Yuan et al.
 # ([2020](../docs/references.md#yuan2020)) report gains from poorly trained
 # teachers. It says that such a run cannot show whether *knowledge* was handed
-# on, and so we draw no conclusion from it, whichever way it came out. Methods
-# that by design have no stronger teacher are judged without the rule:
-# students that teach each other
-# ([chapter 10](10_learning_from_each_other.ipynb)) or a teacher written down
-# by hand ([chapter 11](11_a_teacher_that_does_not_exist.ipynb)).
+# on, and so we draw no conclusion from it, whichever way it came out.
 #
 # Here are the validation accuracies of five recorded pairs. In the first the
 # half-wide ResNet-18 of [chapter 4](04_the_teacher.ipynb#the-recorded-teacher)
