@@ -575,9 +575,9 @@ methods["assistant"] = "assistant-small_cnn_from_resnet18_narrow-cifar10"
 names = {"labels": "scratch-small_cnn-cifar10", "soft labels": PLAIN}
 found, rows = records.read_all(), {}
 for method, name in (names | methods).items():
-    tried = [len(getattr(RECIPES[name][SIZE], grid)) for grid in GRIDS]
+    rates, *own = (len(getattr(RECIPES[name][SIZE], grid)) for grid in GRIDS)
     rows[method] = {
-        "trials": math.prod(number for number in tried if number),
+        "trials": rates + any(own) * math.prod(filter(None, own)),
         "seeds recorded": len(verdicts.runs_of(found, name, SIZE)),
     }
 pd.DataFrame(rows).T

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from labkd import data, records
 from labkd.lab import store
 from labkd.lab.outcomes import evaluate
-from labkd.lab.recipes import PLAN, find
+from labkd.lab.recipes import GRIDS, PLAN, find
 
 SHIPPED = records.read_all()
 CIFAR10 = [r for r in SHIPPED if r["dataset"] == "cifar10"]
@@ -177,6 +177,29 @@ def test_a_grid_chooses_the_best_rate_on_the_validation_images(tmp_path):
     assert store.tuned(*key, tmp_path) == find(*key)
 
 
+def planned(recipe, grid, settings, finals):
+    r"""The rates, then at the best of them what else the recipe tries."""
+    own = {key: getattr(recipe, g) for g, key in GRIDS.items()}
+    own = {key: values for key, values in own.items() if values}
+    # What it has no grid for, another recipe's grid has chosen.
+    chosen = asdict(store.tuned(grid["recipe"], grid["size"]))
+    start = {
+        key: getattr(recipe, key) if key in own else chosen[key]
+        for key in store.TUNED
+    }
+    rates = own.pop("learning_rate", ())
+    plan = [start | {"learning_rate": rate} for rate in rates]
+    if own:
+        first = finals[: len(rates)]
+        rate = settings[first.index(max(first))][0] if rates else None
+        start["learning_rate"] = rate or start["learning_rate"]
+        plan += [
+            start | dict(zip(own, values, strict=True))
+            for values in product(*own.values())
+        ]
+    return [tuple(each.values()) for each in plan]
+
+
 @pytest.mark.parametrize(
     "path",
     sorted(records.RESULTS.glob("*/*-grid.json")),
@@ -187,25 +210,20 @@ def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
     assert path == store.grid_path(grid["recipe"], grid["size"])
     trials = grid["trials"]
     recipe = find(grid["recipe"], grid["size"])
-    # What it has no grid for, another recipe's grid has chosen.
-    chosen = store.tuned(grid["recipe"], grid["size"])
-    tried = {
-        "learning_rate": recipe.learning_rates or (chosen.learning_rate,),
-        "temperature": recipe.temperatures or (recipe.temperature,),
-        "teacher_weight": recipe.loss_weights or (recipe.teacher_weight,),
-    }
+    keys = store.TUNED
     settings = [
-        tuple(trial["config"][key] for key in tried) for trial in trials
+        tuple((store.DEFAULTS | trial["config"])[key] for key in keys)
+        for trial in trials
     ]
-    assert settings == list(product(*tried.values()))
-    assert not any("test" in trial for trial in trials)
     finals = [t["epochs"][-1]["validation"]["accuracy"] for t in trials]
-    best = dict(zip(tried, settings[finals.index(max(finals))], strict=True))
+    assert settings == planned(recipe, grid, settings, finals)
+    assert not any("test" in trial for trial in trials)
+    best = dict(zip(keys, settings[finals.index(max(finals))], strict=True))
     assert all(grid.get(key, best[key]) == best[key] for key in best)
     today = asdict(recipe)
     for each in trials:
         # A trial may be older than the plan, but not of another recipe.
-        plan = {key: today[key] for key in (*PLAN, *tried)}
+        plan = {key: today[key] for key in (*PLAN, *keys)}
         same = each["config"] | plan | {"learning_rate": grid["learning_rate"]}
         # It may have a part of the budget, as its recipe says.
         assert same["epochs"] == (today["trial_epochs"] or today["epochs"])
