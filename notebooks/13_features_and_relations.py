@@ -115,9 +115,9 @@ def capture(model, *names):
 # the third block of a Vision Transformer with a class token and a distillation
 # token. (`print(model)` shows the names.) The CNN gives maps, 8 by 8 places.
 # The Transformer gives a list of tokens, and two of them are no place in the
-# image. So drop those two *first*, then lay the rest out as a grid. Take
-# another 64 of the 66 tokens, and every patch stands at a wrong place, without
-# any error.
+# image. So drop those two *first*, then lay the rest out as a grid. Keep the
+# first 64 of the 66 tokens instead, and every patch stands at a wrong place,
+# without any error.
 
 # %%
 resnet = pretrained("teacher-resnet18-cifar10")
@@ -271,9 +271,9 @@ assert_close(relational_loss(x, y), features.relational_loss(x, y))
 #
 # A distance is a square root, and the slope of a square root at 0 is infinite.
 # Every image has distance 0 to itself, and so have two images with the same
-# embedding. Infinity times zero is not a number, NaN, and one such gradient
-# ruins all weights. PyTorch's norm takes the slope 0 there; a square root
-# written by hand does not.
+# embedding. The chain rule multiplies that slope by a difference of 0: not a
+# number, NaN, and one such gradient ruins all weights. PyTorch's norm takes
+# the slope 0 there; a square root written by hand does not.
 
 
 # %%
@@ -296,12 +296,12 @@ pd.DataFrame(rows).T
 # ## Another trap: cached features
 #
 # Mirror an image, and here the teacher's ten probabilities barely change: a
-# truck stays a truck. Its feature maps do change, so those kept of the image
-# will not do for its mirror image. Mirroring the *maps* does not give those of
-# the mirrored image either, for the filters themselves are not symmetric. The
-# table has the cosine of what was kept with what the teacher computes for the
-# mirrored image, the mean of 24 test images. So keep features for every view
-# that is shown, or let the teacher run along.
+# truck stays a truck. Its feature maps, here of `layer3` again, do change, so
+# cached maps are wrong for the mirrored image. Mirroring the *maps* does not
+# give those of the mirrored image either, for the filters themselves are not
+# symmetric. The table has the cosine of what was kept with what the teacher
+# computes for the mirrored image, the mean of 24 test images. So keep features
+# for every view that is shown, or let the teacher run along.
 
 # %% tags=["hide-input"]
 sheet = torch.from_numpy(plt.imread(pictures.FOLDER / "thumbnails.png"))
@@ -389,10 +389,10 @@ def lesson_of(seed):
 
 
 # %% [markdown]
-# The loop is the one of chapter 1, with hooks on both networks. Whatever a
-# loss compares, logits included, is an output that was captured. The batches
-# are the same in every epoch, so the teacher is asked once for each. (Its
-# answers have to be on the student's device.)
+# The loop is that of chapter 1, with a hook on the student. Whatever a loss
+# compares, logits included, is an output that was captured. A student's only
+# batch is its fifty images, so the teacher, with a hook as well, was asked
+# once. (Its answers have to be on the student's device.)
 
 
 # %%
@@ -446,14 +446,14 @@ def on_relations(ours, theirs, labels, weight):
 # rates; every other method three rates, each with two settings of its own.
 # Hints spend the first ten or thirty epochs on the hint, with the maps of the
 # middle layer, then go on at the same rate with the temperature that soft
-# labels chose: so their trials rest on six more. A trial is the mean of two
+# labels chose, so twelve trials stand behind hints. A trial is the mean of two
 # seeds on the validation images, which scatters by points, so a choice is
 # partly chance. The best then learns from ten new seeds. A seed gives fifty
 # images and first weights, the same for all methods.
 #
-# (These settings were not chosen blindly. An earlier version of this page had
-# shown scores on the test images: half as long a training, every method at the
-# rate of labels, and relations ahead of soft labels.)
+# (These settings were not chosen blindly: an earlier version of this page had
+# shown test scores. It trained half as long, with every method at the rate of
+# labels. Relations were ahead of soft labels there.)
 
 
 # %%
@@ -538,15 +538,15 @@ pd.DataFrame(rows).T.fillna("")
 # epochs of the first stage, or weight. The large dots are means.
 #
 # **Nothing is found to be ahead of tuned soft labels.** They themselves are
-# far ahead of labels and of attention. (Attention could have had the authors'
-# weight of 1,000; the validation images chose 0.1.) For hints and relations no
+# far ahead of labels and of attention. (For attention the validation images
+# chose the weight 0.1, not the authors' 1,000. At 0.1 its term is almost
+# nothing, so its row is nearly that of labels.) For hints and relations no
 # difference is found, but their intervals are several points wide: hints may
 # be a few points ahead, and relations a few behind.
 #
-# Six trials are a small grid, and of two settings of its own a method's choice
-# always lies at an edge, so other grids may move any of these rows. So may the
-# length of the training: relations had a lead in the earlier version, and do
-# not have it here.
+# Six trials are few. With two values of a setting, either is an edge, so other
+# grids may change any of these rows. So may the length of the training:
+# relations had a lead in the earlier version, and do not have it here.
 
 # %% fig_alt="A forest plot of four paired differences to tuned soft labels. Labels and attention lie about ten points left of zero, and their intervals exclude it. The intervals of hints and relations contain zero; the mean of hints is right of it, that of relations left." tags=["hide-input"]
 forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
@@ -558,10 +558,11 @@ forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
 # chapter, the three of [chapter 14](14_better_logits.ipynb), a student that
 # teaches itself once (*born again*), and a network of middle size that learns
 # from the teacher and then teaches (*assistant*). The teacher is the
-# ResNet-18, the student labml's small CNN of
-# [chapter 8](08_large_cnn_to_small_cnn.ipynb). The rival is soft labels, with
+# ResNet-18, the student labml's small CNN of [chapter
+# 8](08_large_cnn_to_small_cnn.ipynb). The rival is soft labels, with
 # temperature and weight chosen from as many trials. **These runs are still to
-# be recorded.** With the first of them a picture appears below the table.
+# be recorded.** The table has the trials that each is to get, and the seeds
+# that are there.
 
 # %% tags=["hide-input"]
 SIZE = "overnight"

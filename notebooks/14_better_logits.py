@@ -110,17 +110,17 @@ assert_close((target + spare * others).mean(), kl_divergence(z, v, 2.0))
 # %% [markdown]
 # Look at the factor $1 - p_y$. The ranking of the wrong classes is what
 # [chapter 1](01_hard_and_soft_labels.ipynb) found to teach, and where a
-# teacher is sure, the factor makes it almost nothing. The table shows it for
-# the recorded ResNet-18 as teacher and a ViT that learned from labels alone as
-# student, on CIFAR-10's test images (JPEG copy). The first two columns are
-# medians over the images. The last is the share of the second part in the
-# mean divergence.
+# teacher is sure, the factor makes it almost nothing. The table shows it,
+# softened at $T$, for a recorded ResNet-18 as teacher and a ViT that learned
+# from labels alone as student, on CIFAR-10's test images (JPEG copy). The
+# first two columns are medians over the images. The last is the share of the
+# second part in the mean divergence.
 #
 # At $T = 1$ the factor of the median image is near zero; what share there is
-# comes from images that the teacher is unsure of. A high temperature
-# ([chapter 2](02_temperature.ipynb)) raises the factor, but it flattens the
-# ranking too. The share hardly grows up to $T = 4$ and is still the smaller
-# part at $T = 8$. So temperature is no good handle on this share.
+# comes from images that the teacher is unsure of. A high temperature ([chapter
+# 2](02_temperature.ipynb)) raises the factor, but it flattens the ranking too.
+# The share hardly grows up to $T = 4$ and is still the smaller part at
+# $T = 8$. So temperature is no good handle on this share, for this pair.
 
 # %% tags=["hide-input"]
 v = recorded_logits("teacher-resnet18-cifar10")
@@ -247,10 +247,10 @@ assert_close(
 
 # %% [markdown]
 # The last two losses are relatives. At a high temperature the divergence times
-# $T^2$ becomes half a mean squared difference of centred logits
-# ([chapter 2](02_temperature.ipynb)). Of standardised ones that is
-# $\tfrac1{2C} \lVert \hat z - \hat v \rVert^2 = 1 - \rho$ of the logits, since
-# the squares of each row sum to $C$.
+# $T^2$ becomes half a mean squared difference of centred logits ([chapter
+# 2](02_temperature.ipynb)). For standardised ones that is
+# $\tfrac1{2C} \lVert \hat z - \hat v \rVert^2 = \tfrac1{2C} (C + C - 2 C \rho) = 1 - \rho$
+# of the logits, since the squares of each row sum to $C$.
 
 # %%
 hot = 1000.0
@@ -296,7 +296,7 @@ published.set_index("loss")
 # the [test images after every
 # epoch](https://github.com/megvii-research/mdistiller/blob/master/mdistiller/engine/trainer.py)
 # and reports the best. None of this says that the methods are bad. It says
-# that the table cannot tell.
+# that this table cannot show which loss is better.
 
 # %% [markdown]
 # ## One comparison, two rivals
@@ -338,9 +338,9 @@ def train(student, lesson, loss_function, epochs, learning_rate):
 # %% [markdown]
 # Every loss has the label in it, as in its paper. Soft labels come twice:
 # tuned as all losses are, and *untuned*, at the rate of labels and with
-# $T = 1$ and half of the weight, the default numbers of
-# [DeiT's code](https://github.com/facebookresearch/deit) (where a mean over
-# the classes makes the weight smaller; its paper has $T = 3$ and a tenth).
+# $T = 1$ and $w = 0.5$, the defaults of [DeiT's
+# code](https://github.com/facebookresearch/deit) (which also divides its soft
+# term by the classes; DeiT's paper has $T = 3$ and $w = 0.1$).
 
 
 # %%
@@ -432,10 +432,10 @@ def on_validation(loss, settings):
 # labels alone have twelve rates. A trial is the mean of three seeds on the
 # validation images. Twelve other seeds follow. All learn for a hundred steps.
 #
-# (Which values are worth a trial, a wider search on the validation images had
-# shown, with other seeds; it was cut off before its end. And two earlier
-# versions of this page, whose grids were too low for all losses, had shown
-# scores on the test images: so these grids were not chosen blindly.)
+# (These grids were not chosen blindly. A wider search on the validation
+# images, with other seeds and broken off before its end, had shown which
+# values are worth a trial. And two earlier versions of this page, with lower
+# grids, had shown test scores.)
 
 
 # %%
@@ -502,15 +502,17 @@ pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # The figure has the three losses beside either rival. Over untuned soft labels
-# all three gain, and every interval excludes zero: a finding for a paper. Over
-# soft labels that were **tuned alike**, only the decoupled loss is ahead, by
-# about a tenth of that. Standardised logits are behind, and so, in the mean,
-# are correlations; their interval ends at about zero.
+# all three gain, and every interval excludes zero. Over soft labels that were
+# **tuned alike**, only the decoupled loss is ahead, by about a tenth of that.
+# Standardised logits are behind, and so, in the mean, are correlations; their
+# interval ends at about zero.
 #
-# Three of the four chose the highest temperature, so a wider grid may move
-# these rows. And the decoupled loss has the whole label beside its soft term,
-# where soft labels could choose a half or a tenth of it; which of its parts
-# makes the difference these runs do not say.
+# Why is the decoupled loss ahead? Soft labels chose the same rate and
+# temperature, and in both the label weighs as much as the soft term (AdamW
+# hardly notices the scale of their sum). What is left between the two is
+# $\beta = 1$ in the place of $1 - p_y$: the ranking of the wrong classes in
+# full. Three of the four chose the highest temperature and the higher rate, so
+# a wider grid may move these rows.
 
 # %% fig_alt="A forest plot of six paired differences. All three losses lie right of zero over untuned soft labels. Over tuned ones the decoupled loss lies a little right of zero, standardised logits lie left of it, and the interval of correlations, left of it too, ends at about zero." tags=["hide-input"]
 differences = {}
@@ -588,7 +590,7 @@ if ahead:
 # [inverted](https://github.com/sunshangquan/logit-standardization-KD/issues/15)
 # and one that [changed
 # nothing](https://github.com/sunshangquan/logit-standardization-KD/issues/27).
-# Test that on and off differ.
+# So test what *on* does, and that *off* differs.
 #
 # </details>
 #
