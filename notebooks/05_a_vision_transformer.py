@@ -289,14 +289,14 @@ class Block(nn.Module):
 # collects what it needs from the patches.
 #
 # And where does a patch stand? To each token a learned vector of its place is
-# added, the **position embedding** $E_{pos}$ (equation 1; $p_1$ to $p_n$ are
-# the patches):
+# added, a row of the **position embedding** $E_{pos}$ (equation 1; $p_1$ to
+# $p_n$ are the patches):
 #
 # $$
 # x_0 = [\, t_{\text{class}};\, E p_1;\, \dots;\, E p_n \,] + E_{pos} .
 # $$
 #
-# Its rows start at random. Nothing tells the network that place 5 is next to
+# $E_{pos}$ starts at random. Nothing tells the network that place 5 is next to
 # place 6.
 
 
@@ -355,7 +355,7 @@ def new_network(seed):
 
 
 # %% [markdown]
-# ## It does not know where anything is
+# ## Attention does not know where anything is
 #
 # Put the tokens of the patches into another order: multiply $Q$, $K$ and $V$
 # by a permutation matrix $\Pi$ that leaves the class token first. The softmax
@@ -543,15 +543,15 @@ axes.legend(title="training digits")
 plt.show()
 
 # %% [markdown]
-# After shifted digits neighbours' vectors are much more alike than others, and
-# likeness fades with distance. A likely reason is that a shift by one pixel
-# moves half of a patch into the next one, so that what one place shows now,
-# its neighbour shows later.
+# Trained on shifted digits, neighbours' vectors are much more alike than
+# others, and likeness fades with distance. A likely reason, not tested, is
+# that a shift by one pixel moves half of a patch into the next one, so that
+# what one place shows now, its neighbour shows later.
 #
-# After the digits as they are neighbours' vectors come out no more alike than
-# others, if anything a little **less**. A name for each place is enough to
-# read digits that always stand in the middle. (Six steps apart are only
-# opposite corners, blank in most digits.)
+# Trained on the digits as they are, neighbours' vectors are no more alike than
+# those of other pairs, if anything a little **less**. A name for each place is
+# enough to read digits that always stand in the middle. (Six steps apart are
+# only opposite corners, blank in most digits.)
 #
 # All this is about digits, not about photographs. (*Others* are all pairs
 # more than one step apart; *from* and *to* are the ends of the 95 % interval
@@ -577,9 +577,9 @@ pd.DataFrame(columns)
 # What a network is built to expect is called its **inductive bias**
 # (Dosovitskiy et al., [2021](../docs/references.md#dosovitskiy2021), section
 # 3.1). What a CNN has from the first step, a ViT can only find in its images.
-# We changed how they are shown, never their number. Dosovitskiy et al. did:
-# trained on ImageNet alone, large ViTs stayed behind ResNets; with 300 million
-# images they overtook them (section 4.3).
+# Dosovitskiy et al. varied their number: trained on ImageNet alone, large ViTs
+# stayed behind ResNets; with 300 million images they overtook them (section
+# 4.3).
 #
 # Touvron et al. ([2021](../docs/references.md#touvron2021)) took another way:
 # ImageNet only, strong augmentation and a teacher. A CNN taught their ViT

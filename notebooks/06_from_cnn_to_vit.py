@@ -276,8 +276,8 @@ torch.testing.assert_close(distillation_loss(z, v, y), expected)
 # to the crop.
 #
 # Suppose teacher and student each get their own random crop. Over the epochs
-# either crop of the student then meets both answers. For $K$ answers $p_k$
-# (here two) with mean $\bar p$, write
+# each crop of the student is then paired with both answers. For $K$ answers
+# $p_k$ (here two) with mean $\bar p$, write
 # $\log \frac{p_k}{q} = \log \frac{p_k}{\bar p} + \log \frac{\bar p}{q}$ and
 # average:
 #
@@ -433,14 +433,14 @@ def validation_curves(recipe, seeds):
 # student is trained from several seeds, and runs of one seed form a pair.
 # There are five pairs.
 #
-# Networks and losses are those of the program, with the shipped teacher;
-# learning rate, weight decay, clipped gradients and crops are not. All saw a
+# Networks, losses and the shipped teacher are the program's. The learning rate
+# is not; weight decay is 0.05, and gradients are clipped at norm 1. All saw a
 # **JPEG copy** of CIFAR-10: all 45,000 training images, the students each in
 # twenty crops fixed beforehand, one an epoch, alike in every run. The
 # validation images chose the settings, in trials of five epochs: for labels
 # one of three learning rates, $2 \cdot 10^{-3}$; for soft labels, at this
 # rate, one of six pairs, $T = 2$ and $w = 0.9$. The rate is tuned for labels
-# alone.
+# alone, and $T$ and $w$ for being good early.
 
 # %% tags=["hide-input"]
 rows = {}
@@ -496,7 +496,7 @@ plt.show()
 # difference.
 #
 # **Sooner, by little.** The area is larger with soft labels. To each level
-# they needed fewer epochs in the mean, by less than two; where the interval
+# they needed fewer epochs in the mean, by less than one; where the interval
 # holds zero, no difference is found. And a curve that ends higher reaches late
 # levels earlier for that reason alone.
 
@@ -585,9 +585,9 @@ pd.DataFrame(rows, index=["pairs", "difference, points"]).T
 # this is the cause.
 #
 # *ECE*, the expected calibration error, says how far confidence is from the
-# share of right answers: here above it, with soft labels by more. In
-# smaller runs of ten epochs $T = 3$ did more harm and $T = 1$ none, and in
-# accuracy no difference between these two was found.
+# share of right answers. Both students are surer than they are right, the
+# taught one by more. In smaller runs of ten epochs $T = 3$ did more harm and
+# $T = 1$ none, and in accuracy no difference between these two was found.
 
 # %% tags=["hide-input"]
 rows = {"labels": (LABELS, SIZE), "T = 2": (SOFT, SIZE)}
@@ -650,7 +650,6 @@ work = pd.Series(work, name="in trainings of the student")
 #   ([2021](../docs/references.md#touvron2021), table 3) gained nothing from
 #   soft labels for their smallest model, but two points from hard
 #   distillation.
-# - That the taught ViT knows better which patches are neighbours.
 # - Good students. For a ViT of 3.2 million parameters with patches of 4 by 4,
 #   all images and 200 epochs Hassani et al.
 #   ([2021](../docs/references.md#hassani2021)) report above 90 %.

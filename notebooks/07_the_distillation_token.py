@@ -6,10 +6,11 @@
 # > from its teacher?
 # >
 # > **Answer.** Here it did not. The teacher's decision as a second label
-# > helped, and soft labels helped more. Taught through a token of its own,
-# > the decision helped less than through the one head that is there anyway.
-# > In the paper that proposes the token, on ImageNet, soft labels gave
-# > nothing, the decision helped, and the token a little more.
+# > helped, and soft labels helped more. Taught through a token of its own, the
+# > decision helped less than through the one head that is there anyway. In the
+# > paper that proposes the token, on ImageNet, soft labels gave nothing (in
+# > its code they hardly weigh), the decision helped, and the token a little
+# > more.
 # >
 # > **Evidence.** Five paired seeds of each method: a ViT of half a million
 # > parameters on 10,000 images of CIFAR-10 (JPEG copy), with a teacher that
@@ -395,13 +396,13 @@ pd.DataFrame(rows).T
 #
 # DeiT's students are larger, learn for 300 epochs, and see strong crops and
 # mixed images, where decision and label often differ. Ours see small shifts
-# and mirror images for twenty epochs. How often the two differ there was not
-# recorded; on the test images it is wherever the teacher is wrong. Nothing
-# here says that the token fails on ImageNet. It says that a gain over the
-# labels is not yet a gain of the token: run *hard distillation* and *control*
-# beside it. In the paper's own table, too, the decision brings most of it, and
-# the token adds 0.2 points for the smallest model and 0.4 for the largest
-# ([table 3](../docs/references.md#touvron2021)).
+# and mirror images for twenty epochs. How often decision and label differ on
+# our training crops was not recorded; on test images it is where the teacher
+# errs. Nothing here says that the token fails on ImageNet. It says that a gain
+# over the labels is not yet a gain of the token: run *hard distillation* and
+# *control* beside it. In the paper's own table, too, the decision brings most
+# of it, and the token adds 0.2 points for the smallest model and 0.4 for the
+# largest ([table 3](../docs/references.md#touvron2021)).
 
 # %% [markdown]
 # ## The weight of the soft labels

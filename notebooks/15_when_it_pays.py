@@ -4,8 +4,8 @@
 # > [!NOTE]
 # > **Question.** When does a teacher help, and when does it stand in the way?
 # >
-# > **Answer.** It helps where labels are few and it knows better than they
-# > do. With more images its gain shrinks, and that of a poor teacher turns
+# > **Answer.** It helps where labels are few and its answers are nearer to the
+# > truth. With more images its gain shrinks, and that of a poor teacher turns
 # > into a loss. The loss is due to the weight: with a weight chosen on
 # > validation images the poor teacher still helped where labels were few.
 # > Where they were many, the choice was not to listen to it.
@@ -57,11 +57,11 @@ torch.set_num_threads(1)  # quicker for networks this small
 # $n$ such photographs, each with one label, and a teacher that answers
 # $p = (0.8, 0.15, 0.05)$ to all of them. How far from $\pi$ does it end?
 #
-# A student that can answer freely gives
-# [the mean of its targets](01_hard_and_soft_labels.ipynb). With weight $w$
-# on the teacher, and $f$ for the shares of the labels that it got, its answer
-# is $q = (1 - w) f + w p$. (This is at $T = 1$. At other temperatures the
-# answer lies elsewhere, and the rest of this section is a picture of it.)
+# A student that can give any answer does best with [the mean of its
+# targets](01_hard_and_soft_labels.ipynb). With weight $w$ on the teacher, and
+# $f$ for the shares of the labels that it got, its answer is
+# $q = (1 - w) f + w p$. (This is at $T = 1$. At other temperatures the answer
+# lies elsewhere, and the rest of this section is a picture of it.)
 #
 # The shares $f$ are right on average, and scatter: that of a class has the
 # **variance** $\pi_c (1 - \pi_c) / n$, and the classes together have $V / n$.
@@ -390,13 +390,14 @@ pd.DataFrame(rows).T.fillna("")
 # %% [markdown]
 # ## On CIFAR-10: images and epochs
 #
-# Now [chapter 6's](06_from_cnn_to_vit.ipynb#the-recorded-runs) ViT of half a
-# million parameters and its half-wide ResNet-18, which has seen 45,000
-# labels. Five paired seeds a point; $T = 3$, $w = 0.9$, and the learning rates
-# of chapter 6. Along the axis of images all students take the same number of
-# steps: with 1,000 images each is shown ten times as often as with 10,000.
-# Along the axis of epochs all have 10,000 images, and a schedule that ends
-# with their training. Differences were taken before rounding.
+# Now [chapter 6's](06_from_cnn_to_vit.ipynb#the-recorded-runs) smaller runs: a
+# ViT with patches of 8 by 8 and a half-wide ResNet-18 of seven epochs, which
+# has seen 45,000 labels. Five paired seeds a point; $T = 3$, $w = 0.9$, and
+# the rates that were chosen for 10,000 images and 20 epochs. Along the axis of
+# images all students take the same number of steps: with 1,000 images each is
+# shown ten times as often as with 10,000. Along the axis of epochs all have
+# 10,000 images, and a schedule that ends with their training. Differences were
+# taken before rounding.
 #
 # **The fewer images, the larger the gain in the mean.** With 1,000 it is
 # larger than with 10,000, and the interval of that difference excludes zero.
@@ -469,10 +470,11 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="± 95 % interval")
 # teacher and 10,000 images no trend with the weight was found from 0.3 to 1.
 # Of the temperatures 1 was ahead of 12 (the table's last row; of ten such
 # pairs one may stand out by chance), and 1 is the only one whose students'
-# probabilities can be believed: their calibration error (ECE, defined in
-# [chapter 11](11_a_teacher_that_does_not_exist.ipynb)) is small. At every
-# other temperature it is many times as large. [Chapter
-# 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself) shows why.
+# probabilities can be believed: their calibration error (ECE, [chapter
+# 11](11_a_teacher_that_does_not_exist.ipynb)) is small. At every other
+# temperature it is many times as large. [Chapter
+# 6](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself) has a possible
+# reason.
 #
 # Chapter 6 has runs on all 45,000 images too, with temperature and weight
 # chosen on validation images.
