@@ -19,7 +19,7 @@ FREE = {
     "teacher_weight",
     "distillation_token",
     "cohort",
-    "smooth_teacher",
+    *("smooth_teacher", "correct_probability"),
     "baseline",
     # Of the methods of features and logits.
     *("added_weight", "beta", "hint_share"),
@@ -68,9 +68,8 @@ def test_the_control_is_the_token_without_its_teacher(size):
     token = asdict(find("token-vit_from_resnet18-cifar10", size))
     control = asdict(find("control-vit-cifar10", size))
     differing = {key for key in token if token[key] != control[key]}
-    # There the weight is tuned at labels' rate; a control has a rate to tune.
-    planned = {"loss_weights", "learning_rates", "tuned_as"}
-    tuned = planned if size == "overnight" else set()
+    # There both have labels' rate, and the weight is tuned.
+    tuned = {"loss_weights"} if size == "overnight" else set()
     assert differing == {"objective", "teacher", "teacher_weight"} | tuned
 
 

@@ -72,9 +72,9 @@ def test_one_pair_one_budget_as_many_trials_for_everyone(name):
 
 
 def test_the_second_grid_is_tried_at_the_rate_that_labels_chose(tmp_path):
-    found = recipe("standardised")
+    found = recipe("born_again")
     run = Run(
-        name="standardised-small_cnn_from_resnet18-cifar10",
+        name="born_again-small_cnn-cifar10",
         size="overnight",
         recipe=found,
         seed=0,
@@ -86,8 +86,8 @@ def test_the_second_grid_is_tried_at_the_rate_that_labels_chose(tmp_path):
     assert {r.learning_rate for r in tried} == {found.learning_rate}
     assert {(r.temperature, r.teacher_weight) for r in tried} == {
         (temperature, weight)
-        for temperature in (2.0, 4.0, 8.0)
-        for weight in (0.9, 0.99)
+        for temperature in (1.0, 4.0, 8.0)
+        for weight in (0.5, 0.9)
     }
     assert {r.epochs for r in tried} == {3}
     # A trial waits for the grid of the labels, and says all that it changes.
@@ -95,11 +95,11 @@ def test_the_second_grid_is_tried_at_the_rate_that_labels_chose(tmp_path):
         "overnight", only="*small_cnn*", results=tmp_path, folder=tmp_path
     )
     trials = [job for job in jobs if "--trial" in job.words]
-    ours = [job for job in trials if job.words[1].startswith("standardised")]
+    ours = [job for job in trials if job.words[1].startswith("born_again")]
     assert len(ours) == 6
     for job in ours:
         assert tmp_path / LABELS / "overnight-grid.json" in job.needs
-    assert any("teacher_weight=0.99" in job.words for job in ours)
+    assert any("teacher_weight=0.5" in job.words for job in ours)
 
 
 @pytest.fixture(scope="module")
