@@ -84,7 +84,8 @@ def virtual_teacher_loss(
     * `correct_probability`: $a$ in 1 / classes .. 1
     * `temperature`: $T$ in 1e-6 .. 1e6
     * `weight`: $w$ in 0 .. 1, of the virtual teacher's term
-    * `smooth_teacher`: as the published code, which uses $T$ of 10 to 40
+    * `smooth_teacher`: soften the targets as the published code does, with
+      $T$ of 10 to 40; there the student stays at $T = 1$
 
     Returns a scalar, at least float32. Raises `ValueError` for arguments
     outside these bounds.
