@@ -32,7 +32,6 @@ if find_spec("labkd") is None:  # for example in Colab
     get_ipython().run_line_magic("pip", f"install -q '{address}'")  # noqa: F821
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 import torch
 import torch.nn.functional as F
@@ -510,14 +509,14 @@ for share in (0.7, 0.8, 0.9):
         [crossing(*each) for each in zip(side, levels, strict=True)]
         for side in (labels, soft)
     ]
-areas = [[area_under_curve(c) for c in side] for side in (labels, soft)]
-measured["area, %"] = 100 * np.array(areas)
+areas = [[100 * area_under_curve(c) for c in s] for s in (labels, soft)]
+measured["area, %"] = areas
 rows = {}
 for name, (theirs, ours) in measured.items():
     found = paired_difference(ours, theirs)
-    means = {"labels": np.mean(theirs), "soft labels": np.mean(ours)}
+    means = pd.DataFrame({"labels": theirs, "soft labels": ours}).mean()
     ends = {"difference": found.mean, "from": found.low, "to": found.high}
-    rows[name] = means | ends
+    rows[name] = dict(means) | ends
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
@@ -555,14 +554,12 @@ labels, soft = (accuracies(r, SMALLER) for r in (LABELS, SOFT))
 soft_10k = accuracies("soft-vit_from_resnet18_10k-cifar10", SMALLER)
 hard = accuracies("argmax-vit_from_resnet18-cifar10", SMALLER)
 half = accuracies("soft-vit_half_epochs_from_resnet18-cifar10", SMALLER)
-whole = (accuracies(SOFT) - accuracies(LABELS)).dropna()
-shuffled = accuracies("permuted-vit_from_resnet18-cifar10")
-softer = (accuracies(SOFT) - shuffled).dropna()
-permuted = (shuffled - accuracies(LABELS)).dropna()
+alone, taught = accuracies(LABELS), accuracies(SOFT)
+permuted = accuracies("permuted-vit_from_resnet18-cifar10")
 gains = {
-    "soft − labels,\n45,000 images": whole,
-    "soft − permuted,\n45,000 images": softer,
-    "permuted − labels,\n45,000 images": permuted,
+    "soft − labels,\n45,000 images": taught - alone,
+    "soft − permuted,\n45,000 images": (taught - permuted).dropna(),
+    "permuted − labels,\n45,000 images": (permuted - alone).dropna(),
     "soft − labels": soft - labels,
     "soft, 10k − labels": soft_10k - labels,
     "hard dist. − labels": hard - labels,
@@ -572,8 +569,7 @@ gains = {
 }
 figure, axes = plt.subplots(figsize=(5, 7.4))
 figures.draw_differences(axes, gains)
-axes.margins(x=0.15)
-axes.set_xlabel("points of test accuracy, ± 95 % interval")
+axes.set(xmargin=0.15, xlabel="points of test accuracy, ± 95 % interval")
 plt.show()
 rows = {}
 for name, gain in gains.items():
@@ -601,12 +597,11 @@ pd.DataFrame(rows, index=["pairs", "difference, points"]).T
 
 # %% tags=["hide-input"]
 rows = {"labels": (LABELS, SIZE), "T = 2": (SOFT, SIZE)}
-smaller_runs = {
-    "labels": "scratch-vit_half_epochs-cifar10",
-    "T = 3": "soft_t3-vit_half_epochs_from_resnet18-cifar10",
-    "T = 1": "soft_t1-vit_half_epochs_from_resnet18-cifar10",
-}
-for name, recipe in smaller_runs.items():
+for name, recipe in (
+    ("labels", "scratch-vit_half_epochs-cifar10"),
+    ("T = 3", "soft_t3-vit_half_epochs_from_resnet18-cifar10"),
+    ("T = 1", "soft_t1-vit_half_epochs_from_resnet18-cifar10"),
+):
     rows[f"{name}, smaller"] = recipe, SMALLER
 groups = runs.groupby(["recipe", "size"])[["accuracy", "nll", "ece"]]
 scores = groups.mean().assign(seeds=groups.size())

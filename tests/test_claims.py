@@ -2591,9 +2591,10 @@ def test_chapter_13_nothing_is_found_ahead_of_tuned_soft_labels():
         "authors' 1,000. At 0.1 its term is almost nothing, so its row is "
         "nearly that of labels.)"
     ) in prose
-    assert tables["attention"]["chosen"].split(", ")[1] == "0.1"
+    weight = tables["attention"]["chosen"].split(", ")[1]
+    assert weight == "0.1"
     # Two maps of length one, 16 places, two layers: at most 2 / 16 each.
-    assert 2 * 0.1 * 2 / 16 < 0.05
+    assert float(weight) * 2 * 2 / 16 < 0.05
     right = [float(tables[m]["right, %"]) for m in ("attention", "labels")]
     assert abs(right[0] - right[1]) < 1
     assert tables["soft labels"]["chosen"].split(", ")[1] == "4.0"

@@ -121,7 +121,7 @@ def test_it_has_the_form_of_a_chapter(source):
     assert 1000 <= words_in(prose[:end]) <= 1650
     assert sum(map(len, shown)) <= 170
     assert max(map(len, shown)) <= 22
-    assert sum(len(c.source.splitlines()) for c in code) <= 340
+    assert sum(len(c.source.splitlines()) for c in code) <= 330
     asserts = r"\bassert(?:_close)?\b"
     checks = sum(len(re.findall(asserts, c.source)) for c in code)
     assert checks <= 10
