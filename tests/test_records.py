@@ -221,10 +221,11 @@ def test_a_shipped_grid_is_the_recipes_own_and_opened_no_test_image(path):
     best = dict(zip(keys, settings[finals.index(max(finals))], strict=True))
     assert all(grid.get(key, best[key]) == best[key] for key in best)
     today = asdict(recipe)
+    chosen = asdict(store.tuned(grid["recipe"], grid["size"]))
     for each in trials:
         # A trial may be older than the plan, but not of another recipe.
-        plan = {key: today[key] for key in (*PLAN, *keys)}
-        same = each["config"] | plan | {"learning_rate": grid["learning_rate"]}
+        plan = {key: today[key] for key in PLAN}
+        same = each["config"] | plan | {key: chosen[key] for key in keys}
         # It may have a part of the budget, as its recipe says.
         assert same["epochs"] == (today["trial_epochs"] or today["epochs"])
         same["epochs"] = today["epochs"]
