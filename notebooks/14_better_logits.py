@@ -249,7 +249,8 @@ assert_close(
 # The last two losses are relatives. At a high temperature the divergence times
 # $T^2$ becomes half a mean squared difference of centred logits ([chapter
 # 2](02_temperature.ipynb)). For standardised ones that is
-# $\tfrac1{2C} \lVert \hat z - \hat v \rVert^2 = \tfrac1{2C} (C + C - 2 C \rho) = 1 - \rho$
+# $\tfrac1{2C} \lVert \hat z - \hat v \rVert^2
+# = \tfrac1{2C} (C + C - 2 C \rho) = 1 - \rho$
 # of the logits, since the squares of each row sum to $C$.
 
 # %%
