@@ -6,11 +6,11 @@
 # > is that unstable?
 # >
 # > **Answer.** Here they were not found to be right more often than students
-# > alone, but on Fashion-MNIST, with half of the weight on the peer, their
-# > confidence fitted better. There is no evidence of instability. When the
-# > loop validated with `eval()` and never called `train()` again, in most
-# > pairs the first student failed at a large learning rate, and students alone
-# > became worse.
+# > alone, but on Fashion-MNIST, with half of the weight on the peer and twice
+# > the learning rate, their confidence fitted better. There is no evidence of
+# > instability. On digits, where a loop that validated with `eval()` never
+# > called `train()` again, most runs with a peer failed at a large learning
+# > rate, and students alone became worse.
 # >
 # > **Evidence.** Five paired seeds of each method on 3,000 images of
 # > Fashion-MNIST, a narrow ResNet-18; six or twelve paired seeds on digits.
@@ -24,9 +24,9 @@
 # *cohort*, start together from random weights. In each step each of them
 # learns from the labels and from what the others believe at that moment.
 #
-# There is no stronger teacher by design, so [the rule about
-# teachers](08_large_cnn_to_small_cnn.ipynb#a-teacher-has-to-be-better)
-# does not apply.
+# No peer is stronger by design, so the rule that [a teacher has to be
+# better](08_large_cnn_to_small_cnn.ipynb#a-teacher-has-to-be-better) does not
+# apply.
 
 # %% tags=["setup"]
 from importlib.util import find_spec
@@ -194,7 +194,7 @@ def train(students, batches, validate, weight, learning_rate, epochs, restore):
             optimizer.step()
         schedule.step()
         for student in students:
-            validate(student)
+            validate(student)  # calls eval()
 
 
 # %% tags=["setup"]
@@ -268,19 +268,18 @@ for rate, seeds in ((0.01, 6), (0.1, 12)):
 # digits right. With the line no run fails, at either rate. **Without it, at
 # the large rate, most runs of DML fail.** Students alone seldom fail there,
 # but they lose accuracy as well. So the mode, together with the rate, does the
-# harm, and peers make it worse: there DML is far behind *alone*. (On two
-# processors rounding changed how many of six runs failed. So here are
-# twelve.) At the moderate rate the missing line made no difference that we
-# found, and the mistake goes unnoticed.
+# harm, and peers make it worse: there DML is far behind *alone*. (Of six runs,
+# how many failed differed between two kinds of processor. So here are twelve.)
+# At the moderate rate the missing line made no difference that we found, and
+# the mistake goes unnoticed.
 #
 # Why? In eval mode dropout is off, and BatchNorm uses its stored mean and
-# variance without updating them: it no longer rescales. What is trained is
-# a network *without* normalisation. In train mode BatchNorm divides tenfold
-# weights out again (Ioffe and Szegedy,
-# [2015](../docs/references.md#ioffe2015), section 3.3), so too large a step
-# does little harm. Frozen, it passes them on: a tenfold answer, layer upon
-# layer. A student that goes astray is then also a bad teacher of its peer.
-# That is our explanation; no run here tests it.
+# variance without updating them: it no longer rescales. What is trained is a
+# network *without* normalisation. In train mode BatchNorm cancels the size of
+# the weights (Ioffe and Szegedy, [2015](../docs/references.md#ioffe2015),
+# section 3.3), so too large a step does little harm. In eval mode it does not,
+# and outputs grow with every layer. A student that goes astray is then also a
+# bad teacher of its peer. That is our explanation; no run here tests it.
 
 # %% tags=["hide-input"]
 size = sum(p.numel() for p in new_student(seed=0).parameters())
@@ -336,10 +335,11 @@ pd.DataFrame(
 # The recorded runs are of a ResNet-18 an eighth as wide as usual, with 176,258
 # parameters, on 3,000 images for eight epochs. **DML**: two students at
 # $w = \frac12$. **Heavy**: two at $w = 0.8$. **Three**: three at
-# $w = \frac12$. **DML$_e$**: the same with their mean probabilities. The
-# optimizer is SGD with momentum; each chose its rate from 0.05, 0.1 and 0.2 on
-# validation images. What counts is the first student of a cohort. It has the
-# initial weights of **alone**, the same network without peers.
+# $w = \frac12$. **DML$_e$**: three, each taught by its peers' mean
+# probabilities. The optimizer is SGD with momentum; each chose its rate from
+# 0.05, 0.1 and 0.2 on validation images. What counts is the first student of a
+# cohort. It has the initial weights of **alone**, the same network without
+# peers.
 #
 # At $w = \frac12$ the label term is halved. Under SGD the cohorts' rate of 0.2
 # is then the same step from the labels as 0.1 is *alone*.
@@ -378,15 +378,15 @@ pd.DataFrame(rows).T
 # training magnifies it with every step. So what lies between these two rows is
 # chance, and shows how much of it there is.
 #
-# **In calibration we found differences.** The expected calibration error
-# (ECE) is the distance between how sure a network is and how often it is right
+# **In calibration we found differences.** The expected calibration error (ECE)
+# is the distance between how sure a network is and how often it is right
 # ([chapter 11](11_a_teacher_that_does_not_exist.ipynb)). At $w = \frac12$ it
 # is lower than alone; but alone chose half their rate, and so half their
 # weight decay a step, which may be a cause. Zhang et al. argue that a student
-# held to its peers cannot put everything on one class, so that its answers
-# keep more entropy. That fits the one seed whose logits are kept: *alone* is
-# surer than it is right, *heavy* less sure. ECE has no sign, so between these
-# two it shows no difference.
+# held to its peers cannot put everything on one class, as long as they differ,
+# so that its answers keep more entropy. That fits the one seed whose logits
+# are kept: *alone* is surer than it is right, *heavy* less sure. ECE has no
+# sign, so between these two it shows no difference.
 
 # %% fig_alt="Two forest plots for four forms of mutual learning against the student alone, on Fashion-MNIST. Above, accuracy: heavy is worse, the intervals of the others contain zero. Below, calibration error: DML, three and DML_e are lower." tags=["hide-input"]
 figure, panels = plt.subplots(2, 1, figsize=(5, 7))

@@ -22,7 +22,8 @@
 #
 # Most wrong losses still fall and most students still learn, so the harm, if
 # there is any, is taken for the method's. Here the mistakes hang side by side,
-# the most harmful first. Look for your symptom, paste the test, and go on.
+# the most harmful first, as measured where labels are doubtful. Look for your
+# symptom, paste the test, and go on.
 
 # %% tags=["setup"]
 from importlib.util import find_spec
@@ -107,7 +108,7 @@ def show(*names):
 #   trained](#a-new-head-that-was-never-trained), [a teacher that sees fewer
 #   pixels](#a-teacher-that-sees-fewer-pixels), [the teacher trained
 #   too](#the-teacher-trained-too).
-# - **Loss looks right, and accuracy is not low**: [the mean of
+# - **Loss looks right, at most seven points are lost**: [the mean of
 #   means](#the-mean-of-means), [a second softmax](#a-second-softmax), [the
 #   student called unwrapped](#the-student-called-unwrapped), [a hundred
 #   times the mean](#a-hundred-times-the-mean), [peers not
@@ -164,7 +165,8 @@ pd.DataFrame(rows).T.rename_axis(columns="% right")
 #
 # Each dot is the mean difference in test accuracy, wrong minus right, with
 # its 95 % interval over ten seeds. *Labels alone* is no mistake but a
-# yardstick: a student without a teacher. With so many intervals, a few exclude
+# yardstick: a student without a teacher, here at the right loss's rate too, so
+# that it loses more than in the table. With so many intervals, a few exclude
 # zero by chance: look at sizes.
 #
 # **What wrecks a student is seldom in the loss.** Of the mistakes that cost
@@ -597,8 +599,8 @@ show("weight reversed")
 #
 # Teacher and student were trained on pixels scaled differently, and one
 # pipeline feeds both; or ImageNet's mean and deviation are taken for CIFAR's.
-# Here they (`0.449` and `0.226`, means of its colours) are taken for the
-# digits'.
+# Here ImageNet's `0.449` and `0.226` (means over its
+# colours) were taken for the digits.
 #
 # <details markdown="1">
 # <summary>Test</summary>
@@ -632,9 +634,9 @@ show("other normalisation")
 #     return F.kl_div(log_q, p, reduction="batchmean")  # right
 # ```
 #
-# KD_Lib's default ([source](https://github.com/SforAiDl/KD_Lib)). It rests
-# where it should, but is a mean over classes again, and its gradient has the
-# wrong length and direction.
+# KD_Lib's default ([source](https://github.com/SforAiDl/KD_Lib)). Its
+# minimum is in the right place, but it is a mean over the classes, and its
+# gradient has the wrong length and direction.
 #
 # <details markdown="1">
 # <summary>Test</summary>
@@ -712,8 +714,9 @@ show("no square")
 # ```
 #
 # Gradients are summed over small batches, and the last one is smaller: each of
-# its images counts for more. Here of 64 images four weigh as much as the other
-# sixty. For sequences of unequal length it is worse ([transformers
+# its images counts for more. We cut 64 images into 60 and 4, and the four
+# weigh as much as the sixty. For sequences of unequal length it is worse
+# ([transformers
 # 24725](https://github.com/huggingface/transformers/issues/24725)).
 #
 # <details markdown="1">
@@ -1097,8 +1100,8 @@ show("peers attached")
 # ```
 #
 # The student learns to be as unsure at $T = 1$ as the teacher is at $T$. No
-# accuracy was lost here. The probabilities were: the negative log-likelihood
-# on test images rose in both classrooms. [Tf-KD
+# loss of accuracy was found here, but the probabilities became worse: the
+# negative log-likelihood on test images rose in both classrooms. [Tf-KD
 # 3](https://github.com/yuanli2333/Teacher-free-Knowledge-Distillation/issues/3).
 #
 # <details markdown="1">

@@ -9,6 +9,7 @@ from plots import Line, chart
 from records_table import rows, short, teacher_percent, verdict_on
 
 from labkd import comparisons, records, verdicts
+from labkd.inference import paired_difference
 from labkd.lab import sweeps
 from labkd.lab.recipes import RECIPES
 
@@ -188,8 +189,8 @@ def _also_seen(found: list[dict], runs: list[dict]) -> str:
     )
     return (
         f". The teacher learned from {images:,} images: the fewer its student "
-        "has, the more of them are the teacher's alone. Few images and a "
-        "teacher who saw more come together here"
+        "has, the more of them are the teacher's alone. So two causes are "
+        "mixed: few images, and a teacher that saw more"
     )
 
 
@@ -206,28 +207,33 @@ def advice(found: list[dict]) -> str:
         lines += [*_choice(axis, points, best), ""]
         leads = leads or best is not None
     lines.append(
-        "In bold: ahead of the next best by more than its deviation."
+        "In bold: ahead of the next best, in paired seeds."
         if leads
-        else "No value is ahead of the next best by more than its deviation."
+        else "No value was found to be ahead of the next best in paired seeds."
     )
-    run = arms[sweeps.points("temperature", size, RECIPES)[0].soft, size]
-    run = run.records[0]
+    arm = arms[sweeps.points("temperature", size, RECIPES)[0].soft, size]
+    run = arm.records[0]
+    turned = arms[sweeps.points("teacher_weight", size, RECIPES)[0].soft, size]
+    fixed = turned.records[0]["config"]
     lines.append(
-        f"Means of a ViT taught by a ResNet-18 that is "
-        f"{teacher_percent(found, [run])} % right: {records.data_of(run)}, "
-        f"{records.budget_of(run)}."
+        f"Means of {len(arm.records)} seeds of a ViT taught by a ResNet-18 "
+        f"that is {teacher_percent(found, [run])} % right: "
+        f"{records.data_of(run)}, {records.budget_of(run)}; above with "
+        f"$w = {run['config']['teacher_weight']:g}$, below with "
+        f"$T = {fixed['temperature']:g}$."
     )
     return "\n".join(lines)
 
 
 def _leader(points: dict) -> sweeps.Point | None:
-    """The best point on validation, if it leads by more than its deviation."""
+    """The best point on validation, if its lead over the next is found."""
     best, second = sorted(
         points, key=lambda point: validation(points[point]), reverse=True
     )[:2]
-    lead = validation(points[best]) - validation(points[second])
-    deviation = statistics.stdev(_validation(points[best]))
-    return best if lead > deviation else None
+    lead = paired_difference(
+        _validation(points[best]), _validation(points[second])
+    )
+    return best if lead.low > 0 else None
 
 
 def _choice(axis: str, points: dict, best) -> list[str]:
