@@ -2698,7 +2698,7 @@ def test_chapter_14_what_is_left_of_a_gain_when_the_rival_is_tuned():
     prose, tables = chapter("14_better_logits")
     untuned, tuned = "over soft, untuned", "over soft, tuned"
     assert (
-        "Here one of three was, by less than a point in the mean: the "
+        "On digits one of three was, by less than a point in the mean: the "
         "decoupled loss, "
         "against soft labels that were tuned with as many trials. "
         "Standardised logits were behind, and so, in the mean, were "
