@@ -380,9 +380,9 @@ pd.DataFrame(rows).T.fillna("")
 # renormalised, which costs as many bytes. For the **decision** alone, two
 # bytes, no difference to all ten is found, nor to three spread evenly, but the
 # interval leaves room for a loss of two points. Labels are behind the
-# decision: on shifted digits the teacher does not always decide for the label.
-# So compare on your own images, with decisions too, before you store hundreds
-# of gigabytes.
+# decision: on shifted digits the teacher does not always decide for the label
+# (last column of the first table). So compare on your own images, with
+# decisions too, before you store hundreds of gigabytes.
 
 # %% tags=["hide-input"]
 pairs = [(kind, "all ten") for kind in list(targets)[1:]]

@@ -2805,7 +2805,8 @@ def test_chapter_17_the_rest_needs_its_mass():
         "For the decision alone, two bytes, no difference to all ten is "
         "found, nor to three spread evenly, but the interval leaves room for "
         "a loss of two points. Labels are behind the decision: on shifted "
-        "digits the teacher does not always decide for the label."
+        "digits the teacher does not always decide for the label (last column "
+        "of the first table)."
     ) in prose
     assert (
         "for the teacher's decision alone no difference was found, though it "
