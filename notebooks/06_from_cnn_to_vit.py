@@ -525,10 +525,10 @@ pd.DataFrame(rows).T.round(2)
 # **Better, by little.** Soft labels end above labels: the first row, with its
 # 95 % interval.
 #
-# In **permuted** runs, as in
-# [chapter 1](01_hard_and_soft_labels.ipynb), the teacher is as sure of every
-# image, but its wrong classes are shuffled. Three pairs lie between labels and
-# soft labels, and no difference from either was found: they do not settle it.
+# In **permuted** runs, as in [chapter 1](01_hard_and_soft_labels.ipynb), the
+# teacher is as sure of every image, but its wrong classes are shuffled. Their
+# mean lies between labels and soft labels. Three pairs are too few to tell it
+# from either, so the question stays open.
 #
 # The other rows are of **smaller runs** with five seeds: 10,000 of the
 # images, patches of 8 by 8, twenty epochs, a teacher trained for seven, and

@@ -5,9 +5,9 @@
 # > **Question.** Can a Vision Transformer teach a CNN, and does the student
 # > take over its mistakes?
 # >
-# > **Answer.** On digits it could: a student that learned from a
-# > transformer's answers was far better than one that had labels of fifty
-# > images, and no difference was found to one that had the labels of all. It
+# > **Answer.** On digits it could: a student that learned from a transformer's
+# > answers about 600 images was far better than one that had labels of fifty
+# > of them, and no difference was found to one that had the labels of all. It
 # > shared more mistakes with the transformer than a CNN's student did; for the
 # > CNN's mistakes no such difference was found. On CIFAR-10 our transformer
 # > was hardly better than students on labels, so what it can teach is not
@@ -331,9 +331,9 @@ pd.DataFrame(rows).T
 # are far above those on labels of fifty images**.
 #
 # Against students with all 600 labels neither kind passes that rule. So this
-# comparison tests no distillation: it says what the labels would have been
-# worth. No difference was found, and the intervals leave room for about three
-# points in favour of the labels and two in favour of a teacher.
+# comparison cannot test distillation; it shows what 600 labels teach. No
+# difference was found, and the intervals leave room for about three points in
+# favour of the labels and two in favour of a teacher.
 #
 # Between the two kinds no difference was found either: the interval ends at
 # zero, with the ViT's students ahead, and their teachers were ahead on the
@@ -491,7 +491,7 @@ mean_kappas(decided, labels)
 # above the mean of the students on labels by less than a point, and below the
 # best of them, so it fails [the rule about
 # teachers](08_large_cnn_to_small_cnn.ipynb#a-teacher-has-to-be-better). Its
-# student came out behind, and that says something about this teacher only. The
+# student came out behind, and by the rule nothing follows from that. The
 # ResNet-50 passes, and its student is ahead.
 
 # %% tags=["hide-input"]
