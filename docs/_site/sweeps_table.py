@@ -200,23 +200,22 @@ def advice(found: list[dict]) -> str:
     size = next((s for s in SIZES if len(read(arms, "temperature", s)) > 1), 0)
     if not size:
         return "Our own sweep has not been recorded yet."
-    lines, leads = [], False
+    lines, leads, first = [], False, {}
     for axis in ("temperature", "teacher_weight"):
         points = read(arms, axis, size)
         best = _leader(points)
         lines += [*_choice(axis, points, best), ""]
         leads = leads or best is not None
+        first[axis] = next(iter(points.values()))
     lines.append(
         "In bold: ahead of the next best, in paired seeds."
         if leads
         else "No value was found to be ahead of the next best in paired seeds."
     )
-    arm = arms[sweeps.points("temperature", size, RECIPES)[0].soft, size]
-    run = arm.records[0]
-    turned = arms[sweeps.points("teacher_weight", size, RECIPES)[0].soft, size]
-    fixed = turned.records[0]["config"]
+    seeds = first["temperature"].records
+    run, fixed = seeds[0], first["teacher_weight"].records[0]["config"]
     lines.append(
-        f"Means of {len(arm.records)} seeds of a ViT taught by a ResNet-18 "
+        f"Means of {len(seeds)} seeds of a ViT taught by a ResNet-18 "
         f"that is {teacher_percent(found, [run])} % right: "
         f"{records.data_of(run)}, {records.budget_of(run)}; above with "
         f"$w = {run['config']['teacher_weight']:g}$, below with "
