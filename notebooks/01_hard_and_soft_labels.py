@@ -300,11 +300,10 @@ for temperature in (1.0, 4.0):
 medians.round(2)
 
 # %% [markdown]
-# With a hard label the loss uses only the right class's $q$; with a soft
-# label, softened at $T = 4$, it uses all ten. The bars belong to another
-# truck, the last photograph below. They are answers of the teacher in the
-# first table and of a student from [chapter 6](06_from_cnn_to_vit.ipynb) that
-# it taught.
+# The value of a hard label's loss has only the right class's $q$ in it; a soft
+# label's, softened at $T = 4$, has all ten. The bars belong to another truck,
+# the last photograph below. They are answers of the teacher in the first table
+# and of a student from [chapter 6](06_from_cnn_to_vit.ipynb) that it taught.
 
 # %% tags=["hide-input"]
 pictures.picture("one_loss_two_labels")
@@ -475,9 +474,9 @@ pd.DataFrame(rows).T
 # - **Wrong classes evened.** The teacher's probability of the correct class,
 #   the rest spread evenly over the wrong ones. Such a label says how sure the
 #   teacher is of this image, and nothing about nearness.
-# - **Label smoothing.** A part of the correct class's probability is spread
-#   evenly over all classes, as much as gives the teacher's mean entropy at
-#   $T = 4$: one label for all images of a class.
+# - **Label smoothing.** A part of a hard label's 1 is spread evenly over all
+#   classes, as much as gives the teacher's mean entropy at $T = 4$: one label
+#   for all images of a class.
 #
 # All take the teacher's place in the same loss
 # ([controls.py](../labkd/controls.py)). Four times the logarithm of `evened`
@@ -578,7 +577,7 @@ for arm, percents in scores.items():
         "best seed, %": f"{max(percents):.1f}",
         "learning rate": f"{rates[arm]:g}",
     }
-# Of the 497 test images; the students of twenty seeds.
+# Of the 497 test images, most by other writers; twenty seeds.
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
@@ -604,10 +603,10 @@ for ours, theirs in compared:
 
 # %% [markdown]
 # **The soft labels win, and not because they are soft.** No gain was found for
-# any control. Shuffled or smoothed, a label gives less than a third of the
-# gain, by the upper ends of the intervals; evened, less than half of it, so
-# how sure the teacher is may still help a little. What helps most is to know
-# *which* wrong classes are near.
+# any control. Even at the upper ends of their intervals, shuffled and smoothed
+# labels give less than a third of the mean gain, evened ones less than half,
+# so how sure the teacher is may still help a little. What helps most is to
+# know *which* wrong classes are near.
 
 # %% fig_alt="Six intervals in points of accuracy. Soft labels minus labels, minus permuted and minus evened lie far to the right of zero; permuted, evened and label smoothing minus labels lie near it." tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(4.8, 2.8))

@@ -139,8 +139,8 @@ torch.testing.assert_close(softmax(v, 1e6), uniform)
 # trucks that the teacher gets right, with *automobile* as its second choice,
 # the one whose probability for *truck* is the median.
 #
-# The first of the three hides what the teacher thinks of the other classes;
-# the last seems to say nothing at all.
+# At $T = 1$ the bars hide what the teacher thinks of the other classes; at
+# $T = 20$ they seem to say nothing at all.
 
 # %% fig_alt="Bars of the teacher's ten probabilities for one truck at temperatures 1, 4 and 20: a single bar for truck, then truck with the other vehicles behind it, then ten bars of nearly one length." tags=["hide-input"]
 p = soften(recorded_logits, 1.0)  # (images, classes)
@@ -169,8 +169,9 @@ plt.show()
 # chapter 1's second one, trained for longer. Choose the last truck and heat it
 # slowly from 1: for that teacher *automobile* comes up first, then the two
 # other vehicles, and only then the animals, which catch up in the end. Beside
-# the teacher stand two students of [chapter 6](06_from_cnn_to_vit.ipynb); the
-# last row is $e^H$, the number of classes.
+# the teacher stand two students of [chapter 6](06_from_cnn_to_vit.ipynb), from
+# longer runs than those measured below; the last row is $e^H$, the number of
+# classes.
 #
 # <!-- widget: soft labels -->
 
@@ -227,9 +228,8 @@ plt.show()
 # recorded teacher and a student half way there (half of its logits, with
 # noise). At $T = 20$ the loss is near the limit, but not there yet.
 #
-# In this limit an error in a very negative logit costs as much as one in a
-# large logit, although the teacher's training hardly determined how negative
-# it should be.
+# In this limit all logits count alike, even very negative ones, whose exact
+# value the teacher's training hardly fixed: an argument against it.
 
 # %%
 torch.manual_seed(0)
@@ -435,7 +435,7 @@ for row, percents in scores.items():
         "best seed, %": f"{max(percents):.1f}",
         "learning rate": f"{rates[row]:g}",
     }
-# Of the 497 test images; the students of twenty seeds.
+# Of the 497 test images, most by other writers; twenty seeds.
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
@@ -477,7 +477,7 @@ pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # The dots are the paired differences to $T = 1$, with 95 % intervals; three
-# seeds make wide ones.
+# seeds make wide ones. Three other pairs follow at the end of the table.
 #
 # **The two experiments disagree.** On the digits hotter is better up to 8, and
 # between 8 and 20 no difference was found. The limit makes that plausible, but

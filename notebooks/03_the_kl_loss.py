@@ -130,9 +130,9 @@ torch.testing.assert_close(
 # (Pinsker's inequality, [Cover and Thomas](../docs/references.md#cover2006),
 # section 11.6). People ask whether a value such as 4e-5 is normal ([DeiT,
 # issue 134](https://github.com/facebookresearch/deit/issues/134)). That code
-# divides by the number of classes, too: undo it first. A mean over the batch
-# that is still tiny early on is suspect: is the student compared with itself
-# by mistake (exercise 2)?
+# divides by the number of classes, too: multiply by it first. A mean over the
+# batch that is still tiny early on is suspect: is the student compared with
+# itself by mistake (exercise 2)?
 
 # %% [markdown]
 # ## Why T squared
@@ -195,8 +195,8 @@ hard_length = (half_way.softmax(1) - one_hot).norm(dim=1).mean().item()
 # the length of the gradient for the recorded teacher of [chapter
 # 1](01_hard_and_soft_labels.ipynb), and for a student that is half way there:
 # half of the teacher's logits, with noise. Without the factor the gradient
-# falls by a factor of hundreds. With it, it stays within a factor of three of
-# the hard term's, but it is not constant: from $T = 1$ to 4 it grows, for
+# falls by a factor of hundreds. With $T^2$ it stays within a factor of three
+# of the hard term's, but is not constant: from $T = 1$ to 4 it grows, for
 # there the approximation is rough and $T^2$ corrects too much; from 4 on it
 # falls slowly.
 
@@ -262,15 +262,15 @@ pd.DataFrame(rows).T
 # [chapter 16](16_the_gallery_of_mistakes.ipynb) says where, and has many more.
 #
 # - **Probabilities** where the logarithm belongs. The "divergence" is
-#   negative, which none can be. Of the student it contains no more than
-#   $-\sum_i p_i q_i$, which is smallest with all of $q$ on the teacher's most
-#   probable class.
+#   negative, which none can be. The student is only in $-\sum_i p_i q_i$,
+#   which is smallest when $q$ is a hard label on the teacher's most probable
+#   class.
 # - **Swapped** arguments, with the logarithm still on the first. This is
 #   $\operatorname{KL}(q \,\|\, p)$, a proper divergence in the wrong
 #   direction. Without $T^2$ its gradient is
 #   $q_i \, (\log \frac{q_i}{p_i} - \operatorname{KL}(q \,\|\, p)) / T$.
-#   Because of the factor $q_i$, a class that the student has dropped stays
-#   dropped, whatever the teacher thinks of it.
+#   Because of the factor $q_i$, a class to which the student gives next to
+#   nothing keeps next to nothing, whatever the teacher thinks of it.
 # - **Mean**, the default. It divides by the number of classes too, here by
 #   ten, on ImageNet by a thousand.
 # - **No square.** The factor $T^2$ is missing, here 16.
@@ -489,7 +489,7 @@ for arm, percents in scores.items():
         "best seed, %": f"{max(percents):.1f}",
         "learning rate": f"{rates[arm]:g}",
     }
-# Of the 497 test images; the students of twenty seeds.
+# Of the 497 test images, most by other writers; twenty seeds.
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
@@ -509,8 +509,8 @@ pd.DataFrame(rows).T.fillna("")
 #
 # They are not harmless. With a thousand classes the mean leaves next to
 # nothing of $w$ (exercise 3). With SGD, a learning rate copied from a correct
-# program is too small here. And with a wrong factor $T$ and $w$ no longer mean
-# what others mean by them: no setting can be carried over.
+# program is too small here. And if the factor is wrong, $T$ and $w$ no longer
+# mean what others mean by them: no setting can be carried over.
 #
 # As in chapter 1, there is one teacher here and small images: what these
 # mistakes cost elsewhere, the intervals do not say.
@@ -591,9 +591,9 @@ pd.DataFrame(
 #
 # $2 \, q_i \bigl( (q_i - p_i) - \sum_k q_k (q_k - p_k) \bigr)$. Again a factor
 # $q_i$, as with swapped arguments and with probabilities for logarithms: a
-# class that the student has dropped stays dropped. And this gradient is short:
-# at $T = 4$ less than half as long as the right one, without the factor $T^2$
-# on either.
+# class to which the student gives next to nothing keeps it. And this gradient
+# is short: at $T = 4$ less than half as long as the right one, without the
+# factor $T^2$ on either.
 #
 # </details>
 

@@ -109,9 +109,9 @@ pd.DataFrame(rows).T
 # The first command trains and records the teacher, the second the student.
 # `--set` changes a setting of the recipe, and `--log tensorboard` or
 # `--log wandb` draws loss and validation scores while it runs (they come with
-# `pip install "labkd[log]"`). Both commands run at size `laptop`, the default,
-# as did all recorded pairs below but the first, with the recipe's $T = 4$. The
-# rival on labels alone is `scratch-resnet18-cifar10`.
+# `pip install "labkd[log]"`). Both run at size `laptop`, the default; so did
+# all recorded pairs below but the first, with the recipe's $T = 4$. The rival
+# on labels alone is `scratch-resnet18-cifar10`.
 #
 # ```bash
 # python -m labkd run teacher-resnet50-cifar10
@@ -191,11 +191,11 @@ pd.DataFrame(rows).T
 # both pairs. The three others, in grey, failed the rule, and we
 # conclude nothing about soft labels from them.
 #
-# All students of a pair had the same images and epochs, and as many trials on
-# the validation images. In the first pair labels had six learning rates, and
-# soft labels six choices of $T$ and $w$ at the best of these rates: 8 and 0.9
-# won. (Four more, with lower $T$, were tried before and were worse.) In the
-# others all had one grid of rates, and $T = 4$ and $w = 0.9$ were not tuned.
+# All students of a pair had the same images and epochs, and were tuned on the
+# validation images. In the first pair labels had six learning rates, and soft
+# labels six choices of $T$ and $w$ at the best of these rates: 8 and 0.9 won.
+# (Four more, with lower $T$, were worse.) In the others all had one grid of
+# rates, and $T = 4$ and $w = 0.9$ were not tuned.
 #
 # Do published gains agree? For ResNets of full width on CIFAR-10, Yaşar
 # ([2026](../docs/references.md#yasar2026)) first reported +0.21 points from
@@ -238,7 +238,8 @@ pd.DataFrame(rows).T.round(1)
 # The digits can answer. The teacher, a CNN with 32 and 64 channels and 29,066
 # parameters, learns from 600 labelled images. The other 600 belong to the
 # students, small CNNs with 4 and 8 channels and 1,626 parameters, and only
-# fifty of these images have labels. The teacher has never seen any of them.
+# fifty of these images have labels. The teacher has never seen any of them,
+# nor the test digits, which others wrote.
 
 
 # %%
@@ -383,11 +384,11 @@ for arm, right in scores.items():
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
-# *Soft, 600* against *labels, 50* is a large gain, in the first row. What made
-# it? With fifty images, soft labels are ahead of labels, as in chapter 1. With
-# soft labels, 600 images are ahead of fifty. On 600 images no difference was
-# found between soft labels and decisions, nor between soft labels and the 600
-# true labels.
+# *Soft, 600* against *labels, 50* is a large gain, in the first row below.
+# What made it? With fifty images, soft labels are ahead of labels, as in
+# chapter 1. With soft labels, 600 images are ahead of fifty. On 600 images no
+# difference was found between soft labels and decisions, nor between soft
+# labels and the 600 true labels.
 #
 # And decisions for 600 images, **with nothing soft at all**, are ahead of soft
 # labels for fifty. Without this control, a gain from more images is easily
@@ -587,7 +588,6 @@ pd.DataFrame(rows).T.fillna("")
 # Almost exactly the labels: a network is nearly always right about the images
 # that it learned from. About others it is wrong more often, and there it is
 # less sure. So *decision, 600* would be *labels, 600* under another name, and
-# So *decision, 600* would be *labels, 600* under another name, and
 # the doubts would be smaller.
 #
 # </details>

@@ -347,8 +347,9 @@ def test_chapter_1_soft_labels_win_and_the_controls_do_not():
         "most of the gain was lost."
     ) in prose
     assert (
-        "Shuffled or smoothed, a label gives less than a third of the gain, "
-        "by the upper ends of the intervals; evened, less than half of it"
+        "Even at the upper ends of their intervals, shuffled and smoothed "
+        "labels give less than a third of the mean gain, evened ones less "
+        "than half"
     ) in prose
     gain = float(tables["soft labels − labels"]["points"])
     for control in ("permuted", "label smoothing"):
@@ -1170,7 +1171,7 @@ def test_chapter_8_its_pair_on_all_images():
     assert (
         "In the first pair labels had six learning rates, and soft labels six "
         "choices of $T$ and $w$ at the best of these rates: 8 and 0.9 won. "
-        "(Four more, with lower $T$, were tried before and were worse.)"
+        "(Four more, with lower $T$, were worse.)"
     ) in prose
     soft, labels = (
         json.loads(store.grid_path(name, size).read_text("utf-8"))
@@ -1184,8 +1185,8 @@ def test_chapter_8_its_pair_on_all_images():
 def test_chapter_8_images_teach_more_than_softness():
     prose, tables = chapter("08_large_cnn_to_small_cnn")
     assert (
-        "Soft, 600 against labels, 50 is a large gain, in the first row. What "
-        "made it? With fifty images, soft labels are ahead of labels, as in "
+        "Soft, 600 against labels, 50 is a large gain, in the first row "
+        "below. What made it? With fifty images, soft labels are ahead of labels, as in "
         "chapter 1. With soft labels, 600 images are ahead of fifty. On 600 "
         "images no difference was found between soft labels and decisions, "
         "nor between soft labels and the 600 true labels. And decisions for "
