@@ -55,8 +55,8 @@ torch.set_num_threads(1)  # quicker for networks this small
 # ## The residual block
 #
 # Two convolutions with windows of 3 by 3 pixels, each followed by BatchNorm
-# (below), compute $F(x)$. A **shortcut** leads around them, and both are
-# added:
+# (below) and the first by ReLU, compute $F(x)$. A **shortcut** leads around
+# them, and both are added:
 #
 # $$
 # \operatorname{block}(x) = \operatorname{ReLU}\bigl(x + F(x)\bigr) .
@@ -272,12 +272,12 @@ class Stack(nn.Module):
 # %% [markdown]
 # PyTorch draws the weights of a layer of $n$ inputs with variance $1 / (3n)$.
 # The biases aside, each output sums $n$ products, so its mean square is
-# $n \cdot 1 / (3n) = 1 / 3$ of the inputs'; ReLU halves that: a sixth. So does
-# the gradient's on its way back. A length goes with the root of a mean square,
-# so in thirty layers it shrinks to about $6^{-30/2} = 6^{-15}$. With the
-# initialisation of He et al. ([2015](../docs/references.md#he2015init),
-# section 2.2), variance $2 / n$, both stay as they are. The table shows a
-# single draw.
+# $n \cdot 1 / (3n) = 1 / 3$ of the inputs'; ReLU halves that: a sixth. On its
+# way back the gradient's shrinks as much. A length goes with the root of a
+# mean square, so in thirty layers it shrinks to about $6^{-30/2} = 6^{-15}$.
+# With the initialisation of He et al.
+# ([2015](../docs/references.md#he2015init), section 2.2), variance $2 / n$,
+# neither shrinks. The table shows a single draw.
 
 
 # %%
@@ -472,11 +472,11 @@ pd.DataFrame(rows).T.fillna("")
 # truck: mean $4/3$, variance $0.222$, and the *same* truck becomes $-0.707$.
 # The answer to a picture has changed because another picture left.
 #
-# In eval mode BatchNorm uses stored means and variances instead, and the
-# other pictures do not matter. A teacher in training mode gives answers that
-# depend on the batch, and every batch of the student changes the stored
-# values, although no optimizer touches them. Hence two lines belong together:
-# `teacher.eval()` and `torch.no_grad()`. Neither implies the other.
+# In eval mode BatchNorm uses running averages from training, and other
+# pictures do not matter. A teacher in training mode gives answers that depend
+# on the batch, and every batch of the student changes those averages, although
+# no optimizer touches them. Hence two lines belong together: `teacher.eval()`
+# and `torch.no_grad()`. Neither implies the other.
 
 # %%
 norm = nn.BatchNorm1d(1, eps=1e-9)

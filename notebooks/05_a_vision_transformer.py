@@ -7,8 +7,8 @@
 # >
 # > **Answer.** It cuts an image into patches and lets them exchange
 # > information. Where a patch stands, it knows only by a learned vector for
-# > each place. Which places are neighbours it is not told; whether it finds
-# > out depends on its training images.
+# > each place. Which places are neighbours it is not told; on shifted images
+# > it found out, on others not.
 # >
 # > **Evidence.** Cutting and attention are checked against PyTorch. Two kinds
 # > of training are compared on scikit-learn's digits, three networks of each
@@ -219,7 +219,7 @@ pd.DataFrame(rows, index=["d = 4", "d = 64", "d = 1024"]).round(2)
 # One softmax makes one mean. A wheel that asks for the other wheel *and* for
 # the road would get a blend of both. So $Q$, $K$ and $V$ are cut into $h$
 # **heads** of $d = D / h$ columns, each with its own softmax. Their results
-# are put side by side, so one more linear map sees them apart.
+# are put side by side, and one more linear map mixes them.
 
 
 # %%
@@ -247,9 +247,9 @@ class MultiHeadAttention(nn.Module):
 # A block has two branches (Dosovitskiy's equations 2 and 3). In the first,
 # tokens exchange information by attention (MSA, for multi-head
 # self-attention). In the second, a perceptron with one hidden layer (MLP)
-# works on each token by itself. What a branch computes is *added* to what came
-# in, as in the [residual block](04_the_teacher.ipynb#the-residual-block) of
-# chapter 4:
+# works on each token by itself. What branches of block $l$ compute is *added*
+# to what came in, as in the [residual
+# block](04_the_teacher.ipynb#the-residual-block) of chapter 4:
 #
 # $$
 # \begin{aligned}
@@ -358,8 +358,8 @@ def new_network(seed):
 # ## Attention does not know where anything is
 #
 # Put the tokens of the patches into another order: multiply $Q$, $K$ and $V$
-# by a permutation matrix $\Pi$ that leaves the class token first. The softmax
-# of a row does not mind, and $\Pi^\top \Pi = 1$, so
+# by a permutation matrix $\Pi$ that leaves the class token first. Softmax
+# works row by row, so it is permuted alike; and $\Pi^\top \Pi = 1$:
 #
 # $$
 # \begin{aligned}

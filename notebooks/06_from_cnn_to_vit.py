@@ -433,9 +433,9 @@ def validation_curves(recipe, seeds):
 # There are five pairs.
 #
 # Networks, losses and the shipped teacher are the program's. The learning rate
-# is not; weight decay is 0.05, and gradients are clipped at norm 1. All saw a
-# **JPEG copy** of CIFAR-10: all 45,000 training images, the students each in
-# twenty crops fixed beforehand, one an epoch, alike in every run. The
+# is not; weight decay is 0.05, and gradients are clipped at norm 1. All saw
+# the 45,000 training images in a **JPEG copy** of CIFAR-10, the students one
+# crop of each an epoch, fixed beforehand and alike in every run. The
 # validation images chose the settings, in trials of five epochs: for labels
 # one of three learning rates, $2 \cdot 10^{-3}$; for soft labels, at this
 # rate, one of six pairs, $T = 2$ and $w = 0.9$. The rate is tuned for labels

@@ -533,10 +533,10 @@ for r in (0, 1 / 9000, 1 / 1000, 1 / 10, 1, 9):
 # unnoticed on small problems.
 #
 # So ten classes, fifty images and a short training say nothing of a thousand
-# classes and 300 epochs. There other temperatures, rates and $\lambda$, too,
-# gave an author nothing significantly better ([issue
-# 56](https://github.com/facebookresearch/deit/issues/56)). What follows is a
-# rule: a null result should come with the weight that the term really had.
+# classes and 300 epochs. On ImageNet an author of DeiT found no temperature,
+# rate or $\lambda$ significantly better ([issue
+# 56](https://github.com/facebookresearch/deit/issues/56)). So a rule: a null
+# result should come with the weight that the term really had.
 
 # %% fig_alt="Gain over labels alone in points of test accuracy, with 95 percent intervals, for five weights of the soft loss: zero at one nine-thousandth and one thousandth, clearly positive from one tenth on." tags=["hide-input"]
 rows, names = {}, ["1/9000", "1/1000", "1/10", "1", "9"]
@@ -646,9 +646,9 @@ pd.DataFrame(rows).T
 # <summary>Solution</summary>
 #
 # Let the heads give the first class $a$ and $b$. The mean chooses it when
-# $a + b > 1$. The geometric mean does when $ab > (1 - a)(1 - b)
-# = 1 - a - b + ab$, which is $a + b > 1$ again. Two heads need three classes
-# to disagree.
+# $a + b > 1$. The geometric mean does when
+# $ab > (1 - a)(1 - b) = 1 - a - b + ab$, which is $a + b > 1$ again. With two
+# classes the two rules always agree.
 #
 # </details>
 #

@@ -92,11 +92,13 @@ def paths_of_grids():
 
 def test_the_page_says_what_was_tuned():
     assert (
-        "Students' learning rates were chosen on validation images, from the "
-        "grids at the end of [All runs](#all-runs). So were temperature and "
-        "weight at size *overnight*; at size *laptop* both were set and not "
-        "tuned. Of the teachers, only the one at size *overnight* had its "
-        "learning rate tuned."
+        "Students' settings were chosen on validation images, from the grids "
+        "at the end of [All runs](#all-runs): the learning rate, and at size "
+        "*overnight* temperature and weight, or what a loss has in their "
+        "place; at size *laptop* these were set and not tuned. A control "
+        "without a grid has the settings of what it controls. Of the "
+        "teachers, only the one at size *overnight* had its learning rate "
+        "tuned."
     ) in PAGE
     grids = paths_of_grids()
     tuned, softened = set(), set()
@@ -239,8 +241,9 @@ def test_a_student_of_a_cohort_is_as_large_as_one_alone():
 def test_the_charts_of_another_teacher_are_named():
     told = re.search(
         r"In the charts \*(.+)\* and \*(.+)\* the teacher was trained once "
-        r"more, on another CPU, and each point has three seeds in place of "
-        r"five\. So one setting \(\$T = 3\$, \$w = 0\.9\$, 10,000 images, 10 "
+        r"more, on another CPU \(the accuracy given is that of the first "
+        r"training\), and each point has three seeds in place of five\. So "
+        r"one setting \(\$T = 3\$, \$w = 0\.9\$, 10,000 images, 10 "
         r"epochs\), which is in all four charts, has a wider interval there, "
         r"and another verdict: fewer seeds find less\.",
         PAGE,

@@ -185,9 +185,9 @@ def _legend(untested: int) -> str:
         "difference of runs with equal seeds, in percentage points, ± half "
         "of its 95 % interval. Differences were taken before rounding. In "
         "brackets: a ResNet's width relative to the published one's, a ViT's "
-        "patches in pixels, and parameters in millions. Where the same "
-        "teacher and student were recorded at several sizes, the largest "
-        "with at least three pairs is shown; Results has the others, sweeps, "
+        "patches in pixels, and parameters in millions. Where a pair of "
+        "networks was recorded with several budgets, the largest with at "
+        "least three pairs of runs is shown; Results has the others, sweeps, "
         "shorter trainings and a rehearsal on digits too."
     )
     if untested:

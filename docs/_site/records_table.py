@@ -243,7 +243,7 @@ def table(found: dict[str, dict], grids: list[str], base: str) -> str:
             f'<a href="{base}{grid}">{grid}</a>' for grid in grids
         )
         lines.append(
-            "<details><summary>The grids that learning rates were chosen in"
+            "<details><summary>The grids that settings were chosen from"
             f"</summary><p>{names}</p></details>"
         )
     return "\n".join(lines)
