@@ -274,7 +274,7 @@ for rate, seeds in ((0.01, 6), (0.1, 12)):
 # the mistake goes unnoticed.
 #
 # Why? In eval mode dropout is off, and BatchNorm uses its stored mean and
-# variance without updating them: it no longer rescales. What is trained is a
+# variance without updating them: it no longer adapts. What is trained is a
 # network *without* normalisation. In train mode BatchNorm cancels the size of
 # the weights (Ioffe and Szegedy, [2015](../docs/references.md#ioffe2015),
 # section 3.3), so too large a step does little harm. In eval mode it does not,
@@ -470,7 +470,7 @@ pd.DataFrame(rows).T
 # ## Exercises
 #
 # **1. Twins.** Two students have the same initial weights, see the same
-# batches and have no dropout. What do they teach each other?
+# batches, step at once and have no dropout. What do they teach each other?
 #
 # <details markdown="1">
 # <summary>Solution</summary>

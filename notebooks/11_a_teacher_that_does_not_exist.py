@@ -7,7 +7,7 @@
 # >
 # > **Answer.** To be less certain. At temperature 1 such a teacher is label
 # > smoothing; on 100 digits it made students more accurate, on 3,000 clothes
-# > no difference was found. The published form adds a second softmax.
+# > no difference was found. The authors' code adds a second softmax.
 # > Multiplied by $T^2$, as in one thesis, it makes students far too unsure.
 # > One number repairs most of that afterwards, but their wrong classes stay
 # > more even than with labels.
@@ -543,7 +543,7 @@ table.rename_axis(columns="clothes, ± 95 % interval")
 # %% [markdown]
 # The first seed's logits were kept. Temperature scaling makes up for most of
 # what softened lacks in calibration, not for all: unlike on the digits its ECE
-# stays the highest, as does its NLL, and its *others* the lowest. One seed has
+# and NLL stay the highest; its *others* is the lowest, as there. One seed has
 # no interval.
 
 # %% tags=["hide-input"]
@@ -588,9 +588,9 @@ pd.DataFrame(rows).round(2)
 # ## What is not shown
 #
 # - **Whether calibration rubs off** from a teacher on its students: *not
-#   tested*. The recorded teachers of this student are no better than it is
-#   ([the rule](../labkd/verdicts.py)). Exercise 4 has a small test with a
-#   teacher that is.
+#   tested*. No recorded teacher of this student passes
+#   [the rule](../labkd/verdicts.py). Exercise 4 has a small test with one
+#   that does.
 # - **What the second softmax does by itself.** *Softened* differs from
 #   *virtual* in $T$ as well, and no arm separates the two. Nor was the
 #   authors' own loss run, which has no $T^2$ (see the references).

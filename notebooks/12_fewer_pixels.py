@@ -5,13 +5,13 @@
 # > **Question.** Can a teacher that sees the whole image help a student that
 # > sees fewer pixels?
 # >
-# > **Answer.** It cannot tell the student what the student cannot see: with
-# > infinitely many images, a teacher that knows the true probabilities and the
-# > labels lead to the same student. With few images soft labels are less
-# > noisy. On digits they helped at each of three sizes, by about as much,
-# > though not in every earlier try, and the teacher's own 600 labels may be
-# > part of it. At the smallest size a teacher with the student's own view
-# > helped more.
+# > **Answer.** It cannot tell the student what the student cannot see: at
+# > $T = 1$ and with infinitely many images, a teacher that knows the true
+# > probabilities and the labels lead to the same student. With few images soft
+# > labels are less noisy. On digits they helped at each of three sizes, by
+# > about as much, though not in every earlier try, and the teacher's own 600
+# > labels may be part of it. At the smallest size a teacher with the student's
+# > own view helped more.
 # >
 # > **Evidence.** A derivation, checked by simulation; ten paired seeds on
 # > digits with teachers better than every student; five on Fashion-MNIST,
@@ -125,12 +125,13 @@ plt.show()
 # $\bar p = \tfrac{1}{80} (46, 29, 5)$ and $J = 0.09934$.
 #
 # And hard labels? Let $\pi(x)$ be the true probabilities of the classes for
-# image $x$, of which $y$ is one draw. Then $E[y \mid s] = E[\,E[y \mid x]
-# \mid s\,] = E[\,\pi(x) \mid s\,]$. If the teacher is *exact*, $p = \pi$, this
-# is $\bar p(s)$ again. **An exact teacher and the labels have the same best
-# student.** (At $T > 1$ it is the softened answers that agree, and the
-# student's own, at $T = 1$, may be
-# [too sure](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself).)
+# image $x$, of which $y$ is one draw. Then
+# $E[y \mid s] = E[\,E[y \mid x] \mid s\,] = E[\,\pi(x) \mid s\,]$. If the
+# teacher is *exact*, $p = \pi$, this is $\bar p(s)$ again. **An exact teacher
+# and the labels have the same best student.** (At $T > 1$ softened answers are
+# averaged: the student may be [too
+# sure](06_from_cnn_to_vit.ipynb#better-and-too-sure-of-itself), or even choose
+# another class.)
 
 
 # %%
@@ -171,8 +172,8 @@ assert_close(share @ kl(p, q), J + kl(mean, q))
 #
 # Now change the resolution. Averaged over all images, the first part is
 # $E[\,p_i(1 - p_i)\,]$: **there is no $s$ in it. What an exact teacher takes
-# away is the same, however little the student sees. What it leaves grows**,
-# for a coarser $s$ mixes more images. Two predictions:
+# away of each label is the same, however little the student sees. What it
+# leaves grows**, for a coarser $s$ mixes more images. Two predictions:
 #
 # 1. Where the student sees less, the teacher takes away a smaller *share* of
 #    the noise. Nothing here makes it help more.
@@ -549,12 +550,12 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="clothes, ± 95 % interval")
 # ## Why others report large gains
 #
 # Su and Maji find that a student of degraded images gains much from a teacher
-# of clean ones. That is no contradiction. The derivation says what is left
-# with infinitely many images. Theirs are species of birds, with few images of
-# each. There the noise of the labels may be most of the error, and a teacher
-# that is nearly exact takes much of it away, at every resolution. That it
-# takes away *more* where the student sees less does not follow from the
-# derivation, and we did not find it.
+# of clean ones. That is no contradiction: the derivation says what is left
+# with infinitely many images, and theirs are species of birds, with few images
+# of each. But it does not explain the gain, theirs or that on digits. A whole
+# image nearly settles the class, so there is little noise that even an exact
+# teacher could take away. That a teacher helps *more* where the student sees
+# less does not follow either, and we did not find it.
 #
 # **What is not shown.** There is one teacher for the clothes, trained for ten
 # epochs, and one for each view of the digits. $T$ and $w$ were not tuned. A

@@ -6,14 +6,14 @@
 # > student learn more from that than from soft labels?
 # >
 # > **Answer.** Here none of three methods was found to be ahead of soft labels
-# > that were tuned with as many trials. Attention was behind them. For hints
-# > and for relations no difference was found, which is not to say that they
-# > are equal.
+# > that were tuned with at most as many trials. Attention was behind them. For
+# > hints and for relations no difference was found, which is not to say that
+# > they are equal.
 # >
 # > **Evidence.** Ten paired seeds of a tiny student on fifty of scikit-learn's
-# > digits, six trials for every method, a teacher well above all students in
-# > the mean. Only large differences show in so few runs, and it is no
-# > replication. On CIFAR-10 these three are still to be recorded.
+# > digits, six trials for every method (twelve behind hints), a teacher well
+# > above all students in the mean. Only large differences show in so few runs,
+# > and it is no replication. On CIFAR-10 these three are still to be recorded.
 # >
 # > Before: chapters 3 and 5. To read: twelve minutes. To run: a minute.
 #
@@ -97,13 +97,13 @@ pictures.picture("features_and_relations")
 def capture(model, *names):
     parts = dict(model.named_modules())
     seen, handles = {}, []
-    for name in names:
-
-        def keep(module, inputs, output, name=name):
-            seen[name] = output
-
-        handles.append(parts[name].register_forward_hook(keep))
     try:
+        for name in names:
+
+            def keep(module, inputs, output, name=name):
+                seen[name] = output
+
+            handles.append(parts[name].register_forward_hook(keep))
         yield seen
     finally:  # also after an error
         for handle in handles:
@@ -560,10 +560,11 @@ forest(over.to_dict("list"), "scikit-learn's digits, 50 images")
 # from the teacher and then teaches (*assistant*). The teacher is the
 # ResNet-18, the student labml's small CNN of [chapter
 # 8](08_large_cnn_to_small_cnn.ipynb). The rival is soft labels, with
-# temperature and weight chosen from as many trials. So far two of the eight
-# are recorded: standardised logits, which are behind soft labels by about a
-# point, and the decoupled loss, for which no difference was found. The table
-# has the trials that each gets, and the seeds that are there.
+# temperature and weight chosen in six trials, at the rate that labels chose in
+# six. So far two of the eight are recorded: standardised logits, which are
+# behind soft labels by about a point, and the decoupled loss, for which no
+# difference was found. The table has the trials that each gets, and the seeds
+# that are there.
 
 # %% tags=["hide-input"]
 SIZE = "overnight"

@@ -219,9 +219,9 @@ pd.Series(table, name="KL at T = 1").round(3).abs().to_frame()
 # row is the other, stretched and moved. A batch of probabilities is a table,
 # an image a row, a class a column. In a row the correlation compares how the
 # *classes* stand in one image; in a column, how the *images* stand in one
-# class: which truck of the batch is the most car-like? That second question no
-# other loss of this chapter asks, and it needs a batch. With $N$ images and
-# $C$ classes,
+# class: which truck of the batch is the most car-like? Only this loss asks the
+# second question, and it needs a batch: of one image it is NaN. With $N$
+# images and $C$ classes,
 #
 # $$
 # \mathcal L = T^2 \Bigl[ \frac1N \sum_n
@@ -539,14 +539,13 @@ plt.show()
 # methods). Two losses are recorded so far, with three seeds. For the decoupled
 # loss **no difference** from tuned soft labels was found; both are ahead of
 # labels alone by more than a point. Standardised logits are **behind** soft
-# labels here as well, by about a point, and over labels alone no gain of
-# theirs was found.
+# labels here as well, by about a point, and no gain over labels alone was
+# found.
 #
-# Soft labels tried three temperatures and two weights. The others tried three
-# rates, then three more values of $\beta$ or $w$, at a temperature of their
-# authors, 4 and 2. Chosen were $\beta = 1$, the lowest, and $w = 0.9$, as for
-# soft labels. (Wider trials on the validation images had gone before the
-# grids.)
+# Soft labels tried three temperatures and two weights, at the rate of labels.
+# The others tried three rates, then three more values of $\beta$ or $w$, at a
+# temperature of their authors, 4 and 2. Chosen were $\beta = 1$, the lowest,
+# and $w = 0.9$, as for soft labels. (Wider trials had gone before.)
 
 # %% fig_alt="A forest plot of paired differences to tuned soft labels on CIFAR-10. The interval of the decoupled loss contains zero. Standardised logits lie about a point left of it, and their interval excludes it." tags=["hide-input"]
 SIZE = "overnight"

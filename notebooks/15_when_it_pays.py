@@ -514,7 +514,8 @@ pd.DataFrame(rows).T.fillna("").rename_axis(columns="± 95 % interval")
 # In this order, for the first ones are cheap.
 #
 # 1. **Is the teacher better than the student?** On validation, above every
-#    seed of the student on labels ([chapter 4](04_the_teacher.ipynb)). If
+#    seed of the student on labels, and by a point above their mean
+#    ([chapter 4](04_the_teacher.ipynb)). If
 #    not, $w = 0.9$ may do harm; a
 #    [smaller weight](#the-weight-that-is-right) may still bring a little.
 # 2. **Is the loss right?** Logarithms, order of the arguments, `batchmean`,

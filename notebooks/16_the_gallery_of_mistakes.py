@@ -81,7 +81,8 @@ def show(*names):
 # - **Changes with T or the classes**: [T squared
 #   forgotten](#t-squared-forgotten), [a mean over the
 #   classes](#a-mean-over-the-classes), [a hundred times the
-#   mean](#a-hundred-times-the-mean), [a sum for a
+#   mean](#a-hundred-times-the-mean), [squared error of
+#   probabilities](#squared-error-of-probabilities), [a sum for a
 #   product](#a-sum-for-a-product).
 # - **Too unsure**: [a second softmax](#a-second-softmax), [the virtual
 #   teacher softened](#the-virtual-teacher-softened), [two
@@ -177,8 +178,8 @@ pd.DataFrame(rows).T.rename_axis(columns="% right")
 #
 # **The loss forgives, as long as the labels are right.** A divergence ten
 # times too small, a missing $T^2$, the weight reversed: with few but right
-# labels no difference was found, since label and teacher mostly pull the same
-# way. Where labels mislead, all three cost accuracy.
+# labels no difference was found, perhaps because label and teacher mostly pull
+# the same way. Where labels mislead, all three cost accuracy.
 
 # %% fig_alt="Difference in test accuracy, wrong minus right, for each mistake in both classrooms, the most harmful on top: four cost most of what the student knows, several cost five to twenty points, most lie near zero." tags=["hide-input"]
 wrong = damage.by_damage(record)
@@ -622,7 +623,7 @@ show("other normalisation")
 # %% [markdown] tags=["card"]
 # ### Squared error of probabilities
 #
-# *Symptoms: loss is too small*
+# *Symptoms: loss is too small, changes with T or the classes*
 #
 # ```python
 # import torch.nn.functional as F
@@ -951,9 +952,10 @@ show("mean times hundred")
 #     return p  # right
 # ```
 #
-# The same slip on a teacher who exists on paper only ([chapter
-# 11](11_a_teacher_that_does_not_exist.ipynb)): of ten classes at $T = 10$,
-# $0.9$ becomes $0.108$. The official
+# Here the teacher exists on paper only ([chapter
+# 11](11_a_teacher_that_does_not_exist.ipynb)). Its paper wants it softened,
+# but these are probabilities already: of ten classes at $T = 10$, $0.9$
+# becomes $0.108$. The official
 # [Tf-KD](https://github.com/yuanli2333/Teacher-free-Knowledge-Distillation)
 # and [KD_Lib](https://github.com/SforAiDl/KD_Lib). Measured: wrong, their
 # $T = 20$; right, $T = 1$, not softened.

@@ -120,7 +120,7 @@ CLAIMS = (
     ),
     Claim(
         ESSAY,
-        "“Converges more quickly”, read as: ahead all along",
+        "“Converges more quickly”, read as: ahead on average",
         "the curves of one run",
         SOFT_VIT,
         SCRATCH_VIT,
@@ -172,7 +172,7 @@ CLAIMS = (
     Claim(
         THESIS,
         "Mutual learning is unstable",
-        "runs whose students stayed in eval mode after the first batch",
+        "runs whose students stayed in eval mode after the first epoch",
         f"mutual-{CLOTHES}",
         f"scratch-{CLOTHES}",
         measure="spread",
