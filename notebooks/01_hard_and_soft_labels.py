@@ -92,10 +92,10 @@ answers = {
 # **Compression** wants both, accurate and small. Buciluă, Caruana and
 # Niculescu-Mizil ([2006](../docs/references.md#bucila2006)) let an ensemble
 # label artificial examples and trained one small network on them. Hinton,
-# Vinyals and Dean ([2015](../docs/references.md#hinton2015), section 4,
-# table 1) report that ten networks for speech together were 2.2 points better
-# than one of them, and that a single network, taught by the ten, kept 1.9 of
-# these points.
+# Vinyals and Dean ([2015](../docs/references.md#hinton2015), section 4, table
+# 1) report that ten networks for speech together got 2.2 points more sound
+# frames right than one, and that a single network, taught by the ten, kept
+# 1.9.
 
 # %% [markdown]
 # ## One photograph, ten numbers

@@ -91,8 +91,8 @@ pictures.picture("teacher_and_student")
 # $a \operatorname{CE} + b \operatorname{KL}$, whose KL has no $T^2$ in it, is
 # ours with $w = b / (a \, T^2 + b)$, times the constant $a + b / T^2$. Which
 # $w$ is best, validation decides, as for $T$; the
-# [results](../docs/results.md) have four weights on CIFAR-10. The more labels
-# there are, the smaller it should be: [chapter
+# [results](../docs/results.md) have four weights on CIFAR-10. For a given
+# teacher, more labels ask for a smaller one: [chapter
 # 15](15_when_it_pays.ipynb#the-weight-that-is-right) derives that from bias
 # and variance.
 
@@ -124,8 +124,8 @@ torch.testing.assert_close(
 # differ by $H(p)$, which does not contain the student. So choose either: the
 # gradient is the same.
 #
-# Only the divergence tells how far the student is. It ends at zero, the
-# cross-entropy at $H(p)$. And the divergence of one image can be read: no
+# Only the divergence tells how far the student is. Its least is zero, the
+# cross-entropy's $H(p)$. And the divergence of one image can be read: no
 # softened probability differs by more than $\sqrt{\operatorname{KL} / 2}$
 # (Pinsker's inequality, [Cover and Thomas](../docs/references.md#cover2006),
 # section 11.6). People ask whether a value such as 4e-5 is normal ([DeiT,

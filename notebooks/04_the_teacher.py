@@ -616,8 +616,8 @@ figure.suptitle(records.data_of(record), fontsize=11)
 plt.show()
 
 # %% [markdown]
-# To teach, it must be better than its students: with few exceptions this
-# course asks that first ([verdicts.py](../labkd/verdicts.py)).
+# Is it better than its students? With few exceptions this course asks that
+# first ([verdicts.py](../labkd/verdicts.py)).
 
 # %% [markdown]
 # ## Exercises

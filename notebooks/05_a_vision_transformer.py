@@ -417,7 +417,7 @@ def train(model, batches, epochs, learning_rate, shift):
         model.parameters(), learning_rate, fused=True
     )
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches)
+        optimizer, learning_rate, epochs * len(batches), cycle_momentum=False
     )
     for _ in range(epochs):
         model.train()
@@ -548,10 +548,10 @@ plt.show()
 # that a shift by one pixel moves half of a patch into the next one, so that
 # what one place shows now, its neighbour shows later.
 #
-# Trained on the digits as they are, neighbours' vectors are no more alike than
-# those of other pairs, if anything a little **less**. A name for each place is
-# enough to read digits that always stand in the middle. (Six steps apart are
-# only opposite corners, blank in most digits.)
+# Trained on the digits as they are, neighbours' vectors were **not found** to
+# be more alike than those of other pairs. A name for each place is enough to
+# read digits that always stand in the middle. (Six steps apart are only
+# opposite corners, blank in most digits.)
 #
 # All this is about digits, not about photographs. (*Others* are all pairs
 # more than one step apart; *from* and *to* are the ends of the 95 % interval

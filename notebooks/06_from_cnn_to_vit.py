@@ -113,7 +113,7 @@ device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 if full:
     training, watched = Shown("train", shifted), Shown("validation", plain)
     test = Shown("test", plain)
-    workers, epochs = 2, 20
+    workers, epochs = 2, 20  # on Windows and macOS no workers: 0
 else:
     training, watched = digits()
     workers, epochs = 0, 1
@@ -201,7 +201,7 @@ def new_student():
 def train_on_labels(model, batches, validation, epochs, learning_rate, device):
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches)
+        optimizer, learning_rate, epochs * len(batches), cycle_momentum=False
     )
     curve = []
     for _ in range(epochs):
@@ -324,7 +324,7 @@ def train_on_soft_labels(
 ):
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches)
+        optimizer, learning_rate, epochs * len(batches), cycle_momentum=False
     )
     teacher.eval()
     curve = []
@@ -698,7 +698,7 @@ work = pd.Series(work, name="in trainings of the student")
 #
 # No. The mean is $0.75 \cdot 0.998 + 0.25 \cdot 0.001 = 0.749$ for truck, and
 # nothing is sharpened afterwards. A higher temperature buys attention to the
-# small probabilities ([chapter 2](02_temperature.ipynb)) and pays for it in
+# small probabilities ([chapter 2](02_temperature.ipynb)); here it pays in
 # calibration, which can be mended after training.
 #
 # </details>

@@ -373,11 +373,11 @@ plt.show()
 
 # %% [markdown]
 # Soft labels, hard distillation and token all beat the labels alone; the
-# control does not. So what the token brings, it owes to the teacher. But one
-# head that learns both labels does **better** than two heads with one each,
-# and soft labels do better than hard distillation. (The teacher has 0.9 of
-# the weight there and half of it here, so more than softness differs. In the
-# table *from* and *to* are the ends of the 95 % interval.)
+# control was not found to. So what the token brings, it owes to the teacher.
+# But one head that learns both labels does **better** than two heads with one
+# each, and soft labels do better than hard distillation. (The teacher has 0.9
+# of the weight there and half of it here, so more than softness differs. In
+# the table *from* and *to* are the ends of the 95 % interval.)
 
 # %% tags=["hide-input"]
 rows = {
@@ -407,10 +407,10 @@ pd.DataFrame(rows).T
 # %% [markdown]
 # ## The weight of the soft labels
 #
-# In DeiT's published code soft labels weigh a thousand times less than in the
-# paper's formula. Whether they gave nothing on ImageNet *because* of that was
-# not shown: with the weight mended, an author's test came out similar or
-# slightly lower ([issue
+# At equal $\lambda$ soft labels weigh a thousand times less in DeiT's code
+# than in the paper's formula. Whether they gave nothing on ImageNet *because*
+# of that was not shown: with the weight mended, an author's test came out
+# similar or slightly lower ([issue
 # 61](https://github.com/facebookresearch/deit/issues/61)).
 #
 # With weight $\lambda$ and temperature $\tau$ (chapter 3's $w$ and $T$) the
@@ -485,9 +485,9 @@ def percent_right(model, split):
 # %% [markdown]
 # Take a case where soft labels *do* help. Is anything left of the gain at such
 # a weight? Chapter 1 has such a case: a perceptron with 50 digits, whose
-# teacher, the CNN above, saw all 1,200. We give the teacher's term the weight
-# $r$, and divide the loss by $1 + r$ so that $r$ changes the balance and not
-# the size.
+# teacher, a CNN like that above, saw all 1,200. We give the teacher's term the
+# weight $r$, and divide the loss by $1 + r$ so that $r$ changes the balance
+# and not the size.
 
 
 # %%

@@ -741,11 +741,11 @@ def test_chapter_5_shifted_digits_teach_which_places_are_neighbours():
     ) in prose
     assert float(tables["from"]["shifted"]) > 0.3
     assert (
-        "Trained on the digits as they are, neighbours' vectors are no more "
-        "alike than those of other pairs, if anything a little less."
+        "Trained on the digits as they are, neighbours' vectors were not "
+        "found to be more alike than those of other pairs."
     ) in prose
-    assert float(tables["neighbours − others"]["as they are"]) < 0
-    assert float(tables["to"]["as they are"]) < 0.05
+    assert float(tables["from"]["as they are"]) < 0
+    assert float(tables["to"]["as they are"]) < 0.1
 
 
 def test_chapter_5_both_kinds_read_and_use_the_places():
@@ -953,8 +953,8 @@ def test_chapter_7_decision_token_and_control():
     ) in prose
     assert (
         "Soft labels, hard distillation and token all beat the labels alone; "
-        "the control does not. So what the token brings, it owes to the "
-        "teacher."
+        "the control was not found to. So what the token brings, it owes to "
+        "the teacher."
     ) in prose
     assert interval(tables, "soft labels − labels")[0] > 0
     assert interval(tables, "token − labels")[0] > 0

@@ -211,7 +211,7 @@ def check_loops(functions):
     r"""Both loops, from one seed: what each shows to whom, and how."""
     batches, validation = crops(0)
     teacher, student, other = Watched(0, 0.5), Watched(1), Watched(1)
-    settings = batches, validation, 3, 1e-2, CPU
+    settings = batches, validation, 3, 2e-2, CPU
     functions["train_on_labels"](teacher, *settings)
     assert [training for _, training, _ in teacher.seen].count(True) == 3 * 6
     before = {k: v.clone() for k, v in teacher.state_dict().items()}

@@ -193,7 +193,7 @@ def _legend(untested: int) -> str:
     if untested:
         text += (
             f" Left out too: {untested} comparisons whose teacher is not "
-            "clearly better than its student: they test nothing."
+            "clearly better than its student."
         )
     return text
 

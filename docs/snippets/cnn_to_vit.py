@@ -100,7 +100,7 @@ class VisionTransformer(nn.Module):
 def train_on_labels(model, batches, validation, epochs, learning_rate, device):
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches)
+        optimizer, learning_rate, epochs * len(batches), cycle_momentum=False
     )
     curve = []
     for _ in range(epochs):
@@ -121,7 +121,7 @@ def train_on_soft_labels(
 ):
     optimizer = torch.optim.AdamW(model.parameters(), learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches)
+        optimizer, learning_rate, epochs * len(batches), cycle_momentum=False
     )
     teacher.eval()
     curve = []

@@ -83,7 +83,9 @@ def digits(split):
 
 def train(model, images, labels, *, rate, seed, steps):
     optimizer = torch.optim.AdamW(model.parameters(), rate, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rate, steps, cycle_momentum=False
+    )
     generator = torch.Generator().manual_seed(seed)
     for _ in range(steps):
         batch = torch.randint(len(images), (64,), generator=generator)
