@@ -78,9 +78,9 @@ automobile, truck = classes.index("automobile"), classes.index("truck")
 #
 # | T | truck | car | frog | truck : car |
 # |---|---|---|---|---|
-# | 1 | 0.8668 | 0.1173 | 0.0159 | 7.3891 |
-# | 2 | 0.6652 | 0.2447 | 0.0900 | 2.7183 |
-# | 4 | 0.5065 | 0.3072 | 0.1863 | 1.6487 |
+# | $1$ | $0.867$ | $0.117$ | $0.016$ | $7.389$ |
+# | $2$ | $0.665$ | $0.245$ | $0.090$ | $2.718$ |
+# | $4$ | $0.506$ | $0.307$ | $0.186$ | $1.649$ |
 #
 # The last column explains the others. In a ratio the sum cancels:
 #
@@ -107,7 +107,7 @@ for T in (1, 2, 4):
     p = softmax(v, T)
     torch.testing.assert_close(p, soften(v, T))
     table.loc[f"T = {T}"] = [*p.tolist(), (p[0] / p[1]).item()]
-table.round(4)
+table.round(3)
 
 # %% [markdown]
 # ### Both ends

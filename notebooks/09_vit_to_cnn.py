@@ -5,18 +5,17 @@
 # > **Question.** Can a Vision Transformer teach a CNN, and does the student
 # > take over its mistakes?
 # >
-# > **Answer.** On digits it could: a student that learned from a transformer's
+# > **Answer.** It could. On digits a student that learned from a transformer's
 # > answers about 600 images was far better than one that had labels of fifty
-# > of them, and no difference was found to one that had the labels of all. It
-# > shared more mistakes with the transformer than a CNN's student did; for the
-# > CNN's mistakes no such difference was found. On CIFAR-10 our transformer
-# > was hardly better than students on labels, so what it can teach is not
-# > tested there; but each student shared more mistakes with its own teacher
-# > than the other student did.
+# > of them, and no difference was found to one that had the labels of all. On
+# > CIFAR-10 a transformer that had seen all images lifted a CNN that got a
+# > tenth of them; an earlier one was too weak to test anything. And students
+# > shared more mistakes with their own teacher than the students of the other
+# > kind of teacher did, in the mean of both kinds.
 # >
 # > **Evidence.** Six paired seeds on digits, with three teachers of each kind,
-# > all better than students on fifty labels. Five paired seeds on 10,000
-# > images of CIFAR-10 (JPEG copy).
+# > all better than students on fifty labels. On CIFAR-10 (JPEG copy) five
+# > paired seeds with 10,000 images, and eight with 4,500.
 # >
 # > Before: chapters 5 and 8. To read: ten minutes. To run: half a minute.
 #
@@ -127,9 +126,10 @@ pd.DataFrame(
 # [chapter 6](06_from_cnn_to_vit.ipynb#loop-one-learn-from-the-labels).
 #
 # What makes it a good teacher? It brings what its features learned from other
-# images. It is cheap to train. And its answers stay soft: with $D$ features it
-# can fit *any* labels of about $D + 1$ images, not of tens of thousands. What
-# it cannot do is tell apart two images that its frozen features make alike.
+# images. It is cheap to train. And its answers stay soft unless its $D$
+# features separate the classes, as they do with nearly *any* labels of up to
+# $D + 1$ images. What it cannot do is tell apart two images that its frozen
+# features make alike.
 #
 # This course needs no download, and no record with ImageNet's weights has
 # been made. A well-known write-up trains such a probe, ViT-B/16 on CIFAR-10,
@@ -412,18 +412,20 @@ assert abs(kappa - library) < 1e-6
 # other one, which it has never met. If a student takes over its teacher's
 # mistakes, it is more consistent with its teacher than the other student is.
 #
-# **With the ViT, its own student is more consistent than the CNN's student
-# is.** With the CNN no difference was found. The tables have $100 \, \kappa$
-# on the test images, the second one the means behind the first. With students
-# on fifty labels $\kappa$ is low, in part because they err more than any
-# teacher; with taught ones it is high. But it is with students on all 600
-# labels, too, whom nobody taught, and the ViT's students are about as
-# consistent with the CNN, which they never met, as with the ViT. The hard
-# images are hard for everyone, so only the comparison of the two students says
-# what was handed over. (Nor does $\kappa$ ask *which* wrong class two networks
+# **A teacher's own student is more consistent with it than the other student
+# is, in the mean of both teachers.** One teacher alone cannot show it: a
+# student that errs less agrees more with *any* teacher, and the upper end of
+# $\kappa$ moves with the accuracies. In the mean that nearly cancels. (With
+# the ViT alone the difference is clear, with the CNN none was found.)
+#
+# The tables have $100 \, \kappa$ on the test images, the second one the means
+# behind the first. With students on fifty labels $\kappa$ is low, in part
+# because they err more than any teacher; with taught ones it is high. But it
+# is with students on all 600 labels, too, whom nobody taught: hard images are
+# hard for everyone. (Nor does $\kappa$ ask *which* wrong class two networks
 # took.)
 
-# %% fig_alt="Two paired differences of error consistency on the digits. With the ViT its own student is clearly more consistent than the CNN's. With the CNN the interval contains zero." tags=["hide-input"]
+# %% fig_alt="Paired differences of error consistency on the digits. With the ViT its own student is clearly more consistent than the CNN's. With the CNN the interval contains zero. The mean of both lies right of zero." tags=["hide-input"]
 images, labels = test
 decided = {
     name: [classes_of(network, images) for network in group]
@@ -448,12 +450,13 @@ def draw_kappas(axes, decided, labels):
         yours = kappas(decided, f"student of the {other}", teacher, labels)
         name = f"with the {kind}:\nits student\n− the {other}'s"
         own[name] = np.subtract(mine, yours)
+    own["mean of both"] = sum(own.values()) / 2
     figures.draw_differences(axes, own)
     axes.set_xlabel("100 κ, ± 95 % interval")
     return own
 
 
-figure, axes = plt.subplots(figsize=(5, 3))
+figure, axes = plt.subplots(figsize=(5, 3.8))
 own = draw_kappas(axes, decided, labels)
 axes.set_title("digits, six seeds")
 plt.show()
@@ -494,7 +497,30 @@ mean_kappas(decided, labels)
 # student came out behind, and by the rule nothing follows from that. The
 # ResNet-50 passes, and its student is ahead.
 
+
 # %% tags=["hide-input"]
+def recorded(found, recipes, size):
+    rows = {}
+    for name, recipe in recipes.items():
+        arms = verdicts.runs_of(found, recipe, size)
+        arms = arms[:1] if name.startswith("teacher") else arms
+        held = [100 * r["epochs"][-1]["validation"]["accuracy"] for r in arms]
+        right = [100 * run["test"]["accuracy"] for run in arms]
+        spread = f" ± {statistics.stdev(right):.1f}" if right[1:] else ""
+        rows[name] = {
+            "validation, %": f"{statistics.mean(held):.1f}",
+            "best": f"{max(held):.1f}",
+            "test, ± deviation": f"{statistics.mean(right):.1f}{spread}",
+        }
+        if name.startswith("student of"):
+            labels = recipes["student, labels"]
+            judged = verdicts.judge(found, recipe, labels, size)
+            rows[name]["points over labels"] = judged.difference.short
+            rows[name]["verdict"] = judged.words
+    return pd.DataFrame(rows).T.fillna("")
+
+
+found = records.read_all()
 SIZE = "laptop"
 recipes = {
     "teacher, ViT": "teacher-vit-cifar10",
@@ -503,39 +529,18 @@ recipes = {
     "student of the ViT": "soft-resnet18_from_vit-cifar10",
     "student of the CNN": "soft-resnet18_from_resnet50-cifar10",
 }
-found, rows = records.read_all(), {}
-for name, recipe in recipes.items():
-    arms = verdicts.runs_of(found, recipe, SIZE)
-    held = [100 * r["epochs"][-1]["validation"]["accuracy"] for r in arms]
-    right = [100 * run["test"]["accuracy"] for run in arms]
-    spread = f" ± {statistics.stdev(right):.1f}" if right[1:] else ""
-    rows[name] = {
-        "validation, %": f"{statistics.mean(held):.1f}",
-        "best": f"{max(held):.1f}",
-        "test, ± deviation": f"{statistics.mean(right):.1f}{spread}",
-    }
-    if name.startswith("student of"):
-        judged = verdicts.judge(
-            found, recipe, recipes["student, labels"], SIZE
-        )
-        gain = judged.difference
-        rows[name]["points over labels"] = (
-            f"{gain.mean:+.1f} ({gain.low:+.1f} to {gain.high:+.1f})"
-        )
-        rows[name]["verdict"] = judged.words
 # CIFAR-10, JPEG copy; five seeds of each student, 95 % intervals.
-pd.DataFrame(rows).T.fillna("")
+recorded(found, recipes, SIZE)
 
 # %% [markdown]
 # Whose mistakes do they make? **With either teacher, its own student shares
-# more mistakes than the other student does.** With the CNN about half of the
-# difference is that the ViT's student shares fewer than students on labels do.
-# (The rule about teachers is about gains. Whose mistakes are taken over can be
+# more mistakes than the other student does**, and so in the mean of both. (The
+# rule about teachers is about gains. Whose mistakes are taken over can be
 # asked of a weak teacher as well; but one teacher of each kind says nothing of
 # CNNs and transformers in general.) The tables have $100 \, \kappa$ on the
 # test images again: the differences, then the means.
 
-# %% fig_alt="Two paired differences of error consistency on CIFAR-10. With the CNN its own student is more consistent than the ViT's, and with the ViT its own student is more consistent than the CNN's." tags=["hide-input"]
+# %% fig_alt="Paired differences of error consistency on CIFAR-10. With the CNN its own student is more consistent than the ViT's, with the ViT its own student is more consistent than the CNN's, and so is the mean of both." tags=["hide-input"]
 labels = torch.arange(10).repeat_interleave(1000)  # 1,000 images a class
 decided = {}
 for name, recipe in recipes.items():
@@ -545,7 +550,7 @@ for name, recipe in recipes.items():
         load_file(path.with_suffix(".predictions.safetensors"))["test"]
         for path in paths
     ]
-figure, axes = plt.subplots(figsize=(5, 3))
+figure, axes = plt.subplots(figsize=(5, 3.8))
 own = draw_kappas(axes, decided, labels)
 axes.set_title("CIFAR-10 (JPEG copy), five seeds")
 plt.show()
@@ -555,10 +560,34 @@ interval_table(own)
 mean_kappas(decided, labels)
 
 # %% [markdown]
-# Better ViTs are recorded by now, those of
-# [chapter 6](06_from_cnn_to_vit.ipynb#the-recorded-runs). What one of them
-# teaches a CNN that has a tenth of the labels is still to be recorded
-# (`soft-resnet18_4500_from_vit-cifar10`, size `overnight`).
+# ### A better teacher, and fewer labels
+#
+# **A better transformer did teach.** It is that of [chapter
+# 6](06_from_cnn_to_vit.ipynb#the-recorded-runs), with patches of 4 by 4, which
+# learned from all 45,000 training images, their labels and a ResNet-18. Its
+# student is the same narrow ResNet-18, which now gets a tenth of the images,
+# 4,500; that the teacher had ten times as many is what *pretrained* means
+# here. Soft labels are ahead of labels in every pair, by two to three points
+# in the mean.
+#
+# Labels had six trials of the learning rate, soft labels six of $T$ and $w$ at
+# the best rate, $T = 8$ and $w = 0.5$, each as long as a run. Three seeds were
+# planned; they left five points either way, so five more were added, which say
+# the same by themselves.
+#
+# This does not ask for a transformer: its own teacher was a CNN, and what it
+# passes on is in part the labels of the other 40,500 images.
+
+# %% tags=["hide-input"]
+recorded(
+    found,
+    {
+        "teacher, better ViT": "soft-vit_from_resnet18-cifar10",
+        "student, labels": "scratch-resnet18_4500-cifar10",
+        "student of the better ViT": "soft-resnet18_4500_from_vit-cifar10",
+    },
+    "overnight",
+)
 
 # %% [markdown]
 # ### What this does not show
@@ -607,7 +636,7 @@ mean_kappas(decided, labels)
 #
 # Multiply one teacher's logits by a constant until the mean entropies at
 # $T = 4$ agree. Its decisions, and so its mistakes, stay. Train the students
-# again. What still differs is not due to the spread.
+# again. What still differs is not due to the mean spread.
 #
 # </details>
 

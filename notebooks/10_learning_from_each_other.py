@@ -14,7 +14,7 @@
 # >
 # > **Evidence.** Five paired seeds of each method on 3,000 images of
 # > Fashion-MNIST, a narrow ResNet-18; six or twelve paired seeds on digits.
-# > Five seeds show only a large difference in spread.
+# > Five seeds reveal a difference in spread only if it is large.
 # >
 # > Before: chapters 1, 3 and 4. To read: ten minutes. To run: half a minute.
 #
@@ -268,18 +268,19 @@ for rate, seeds in ((0.01, 6), (0.1, 12)):
 # digits right. With the line no run fails, at either rate. **Without it, at
 # the large rate, most runs of DML fail.** Students alone seldom fail there,
 # but they lose accuracy as well. So the mode, together with the rate, does the
-# harm, and peers make it worse: there DML is far behind *alone*. (Of six runs,
-# how many failed differed between two kinds of processor. So here are twelve.)
-# At the moderate rate the missing line made no difference that we found, and
-# the mistake goes unnoticed.
+# harm, and peers make it worse: there DML is far behind *alone*. (With six
+# seeds, two kinds of processor gave different numbers of failures. So here are
+# twelve.) At the moderate rate the missing line made no difference that we
+# found, and the mistake goes unnoticed.
 #
 # Why? In eval mode dropout is off, and BatchNorm uses its stored mean and
-# variance without updating them: it no longer adapts. What is trained is a
-# network *without* normalisation. In train mode BatchNorm cancels the size of
-# the weights (Ioffe and Szegedy, [2015](../docs/references.md#ioffe2015),
-# section 3.3), so too large a step does little harm. In eval mode it does not,
-# and outputs grow with every layer. A student that goes astray is then also a
-# bad teacher of its peer. That is our explanation; no run here tests it.
+# variance without updating them: it no longer adapts. Its scale and shift are
+# fixed: what is trained is a network *without* normalisation. In train mode
+# BatchNorm cancels the size of the weights (Ioffe and Szegedy,
+# [2015](../docs/references.md#ioffe2015), section 3.3), so too large a step
+# does little harm. In eval mode it does not, and outputs grow with every
+# layer. A student that goes astray is then also a bad teacher of its peer.
+# That is our explanation; no run here tests it.
 
 # %% tags=["hide-input"]
 size = sum(p.numel() for p in new_student(seed=0).parameters())
@@ -371,12 +372,12 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # **In accuracy no difference was found** for DML, with two students or three.
-# With $w = 0.8$ every seed ends behind; perhaps too much of the lesson comes
-# from those who know nothing yet, or the grid ends too early: at its largest
-# rate, 0.2, the labels' step is $0.2 \cdot 0.2$. *Three* and *DML$_e$* have
-# the same gradient, rate and seeds. Floating-point rounding differs, and
-# training magnifies it with every step. So what lies between these two rows is
-# chance, and shows how much of it there is.
+# With $w = 0.8$ every seed ends behind. Perhaps peers that know nothing yet
+# count too much, or the rates are too small: labels have the rest of the
+# weight, a fifth, and so a fifth of the step. *Three* and *DML$_e$* have the
+# same gradient, rate and seeds. Floating-point rounding differs, and training
+# magnifies it with every step. So what lies between these two rows is chance,
+# and shows how much of it there is.
 #
 # **In calibration we found differences.** The expected calibration error (ECE)
 # is the distance between how sure a network is and how often it is right

@@ -7,10 +7,10 @@
 # >
 # > **Answer.** To be less certain. At temperature 1 such a teacher is label
 # > smoothing; on 100 digits it made students more accurate, on 3,000 clothes
-# > no difference was found. The authors' code adds a second softmax.
-# > Multiplied by $T^2$, as in one thesis, it makes students far too unsure.
-# > One number repairs most of that afterwards, but their wrong classes stay
-# > more even than with labels.
+# > no difference was found. The authors' code adds a second softmax. With
+# > $T = 20$ and a factor $T^2$, as in one thesis, students become far too
+# > unsure. One number repairs most of that afterwards, but their wrong classes
+# > stay more even than with labels.
 # >
 # > **Evidence.** Two derivations, checked against PyTorch; ten paired seeds
 # > on digits and five on Fashion-MNIST. There is no stronger teacher, by
@@ -181,12 +181,13 @@ assert_close(gradient, expected)
 # - $T = 20$, second softmax: $g = 0.9 - 0.1 / 9 = 8/9$. The two divisions by
 #   $T$ cancel, and the logits are asked to *be* the probabilities.
 #
-# In the last case the gradient of $T^2 \operatorname{KL}$ with respect to
-# $z_i$ is nearly $(z_i - p_i) / C$, with $z$ and $p$ less their means, as in
-# [chapter 2](02_temperature.ipynb#very-hot-matching-logits) with a teacher's
-# logits: a **decay of the logits** to nearly zero. So: **one softmax, and
-# $T = 1$**. The [master's thesis](https://github.com/PiaCuk/distillistic)
-# (Čuk) that multiplies by $T^2$ recommends that, too.
+# In the last case $p$ takes the place of the teacher's logits of [chapter
+# 2](02_temperature.ipynb#very-hot-matching-logits): the gradient of
+# $T^2 \operatorname{KL}$ with respect to $z_i$ is nearly $(z_i - p_i) / C$,
+# with $z$ and $p$ less their means. That is a **decay of the logits** to
+# nearly zero. So: **one softmax, and $T = 1$**. The [master's
+# thesis](https://github.com/PiaCuk/distillistic) (Čuk) that multiplies by
+# $T^2$ recommends that, too.
 #
 # With $w = 1/2$ the label pulls as well. The table has the gap at which the
 # whole loss is least, found by search. (At $T = 1$ the mixed target is $0.95$,
@@ -464,7 +465,7 @@ plt.show()
 # **Accuracy.** Both teachers made their students more accurate than labels
 # alone did. Between the two, no difference was found. ([Chapter
 # 1](01_hard_and_soft_labels.ipynb#does-a-student-learn-more), with fifty
-# digits, found no gain from another label smoothing.)
+# digits, found no gain from stronger label smoothing.)
 #
 # **Confidence.** Softened students are right far more often than they say.
 # Virtual ones are too unsure as well, by less. Once each is divided by its own

@@ -6,12 +6,12 @@
 # > sees fewer pixels?
 # >
 # > **Answer.** It cannot tell the student what the student cannot see: at
-# > $T = 1$ and with infinitely many images, a teacher that knows the true
-# > probabilities and the labels lead to the same student. With few images soft
+# > $T = 1$ and with infinitely many images, the labels and a teacher that
+# > knows the true probabilities lead to the same student. With few images soft
 # > labels are less noisy. On digits they helped at each of three sizes, by
-# > about as much, though not in every earlier try, and the teacher's own 600
-# > labels may be part of it. At the smallest size a teacher with the student's
-# > own view helped more.
+# > about as much, which this does not explain, though not in every earlier
+# > try; the teacher's own 600 labels may be part of it. At the smallest size a
+# > teacher with the student's own view helped more.
 # >
 # > **Evidence.** A derivation, checked by simulation; ten paired seeds on
 # > digits with teachers better than every student; five on Fashion-MNIST,
@@ -178,8 +178,8 @@ assert_close(share @ kl(p, q), J + kl(mean, q))
 # 1. Where the student sees less, the teacher takes away a smaller *share* of
 #    the noise. Nothing here makes it help more.
 # 2. A teacher with the *student's view*, which says $\bar p(s)$, leaves none.
-#    To see the whole image is an advantage only as far as it brings the
-#    teacher's answers nearer to $\pi$.
+# To see the whole image helps only if it makes the mean of the teacher's
+# answers for $s$ truer.
 #
 # The cell checks the toy by simulation.
 

@@ -288,8 +288,8 @@ show("logarithm unannounced")
 #
 # The cache is read in the order in which it was filled, and the loader
 # shuffles anew: each image comes with the answer to another. haitongli
-# ([16](https://github.com/haitongli/knowledge-distillation-pytorch/issues/16),
-# [17](https://github.com/haitongli/knowledge-distillation-pytorch/pull/17)),
+# ([issue 16](https://github.com/haitongli/knowledge-distillation-pytorch/issues/16),
+# [its repair](https://github.com/haitongli/knowledge-distillation-pytorch/pull/17)),
 # whose tables are older than the repair.
 #
 # <details markdown="1">

@@ -9,7 +9,7 @@
 # > student. Three of ten probabilities taught less than all ten, much less
 # > where the rest was left out, a little less where it was spread evenly; for
 # > the teacher's decision alone no difference was found, though it may cost
-# > two points. Labels taught less than the decision. What is left, the
+# > over two points. Labels taught less than the decision. What is left, the
 # > student, can be shared between processes and stays the same training, but
 # > for rounding and for what mixes the images of a batch.
 # >
@@ -134,12 +134,12 @@ pd.DataFrame(rows)
 # ## Asked once
 #
 # There is one condition. The answer must belong to what the student sees, and
-# a student sees *crops*. Keep one answer an image, and the crop of a truck's
-# wheel is paired with what the teacher said of the whole truck. So fix
-# beforehand which crops will be shown. A **bank** draws $K$ views of each
-# image, the same for all students: one for each epoch, and with more epochs
-# than views it begins again. The teacher is asked $K$ times an image, and its
-# logits are kept by image and view.
+# a student sees *crops*. With one answer an image, the crop of a truck's wheel
+# is paired with what the teacher said of the whole truck. So fix beforehand
+# which crops will be shown. A **bank** draws $K$ views of each image, the same
+# for all students: one for each epoch, and with more epochs than views it
+# begins again. The teacher is asked $K$ times an image, and its logits are
+# kept by image and view.
 #
 # The images are shuffled, so their *index* has to travel with them. Answers
 # kept in the order in which a shuffled loader gave them are out of step in the
@@ -321,10 +321,10 @@ def on_one_class(z, p):
 # %% [markdown]
 # Each has 200 images with thirty views of each, ninety epochs, and the best of
 # three learning rates, by the mean of two seeds on the validation images.
-# Twelve other seeds are compared. (We chose 200 images and
-# ninety epochs after earlier versions, with fewer of either, had shown test
-# scores. After thirty epochs students of soft labels were far from done, and
-# not found to be ahead of those of decisions.)
+# Twelve other seeds are compared. (We chose 200 images and ninety epochs after
+# earlier versions, with fewer of either, had shown test scores. After thirty
+# epochs students of soft labels were far from done and, as now, not found to
+# be ahead of those of decisions.)
 
 
 # %% tags=["hide-input"]
@@ -370,7 +370,7 @@ for kind in targets:
         "± deviation": f"{right[kind].std():.1f}",
     }
 same = targets["decision"].argmax(dim=2) == labels[:, None]
-rows["decision"]["= label, %"] = f"{100 * same.double().mean():.0f}"
+rows["decision"]["is the label, %"] = f"{100 * same.double().mean():.0f}"
 pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
@@ -379,9 +379,9 @@ pd.DataFrame(rows).T.fillna("")
 # the rest spread **evenly** they are worse by less, and better than
 # renormalised, which costs as many bytes. For the **decision** alone, two
 # bytes, no difference to all ten is found, nor to three spread evenly, but the
-# interval leaves room for a loss of two points. Labels are behind the
-# decision: on shifted digits the teacher does not always decide for the label
-# (last column of the first table). So compare on your own images, with
+# interval leaves room for a loss of over two points. Labels are behind the
+# decision. The two differ on some shifted digits (last column of the first
+# table); why that helps was not tested. So compare on your own images, with
 # decisions too, before you store hundreds of gigabytes.
 
 # %% tags=["hide-input"]

@@ -108,7 +108,7 @@ def test_every_claim_is_about_recipes_of_the_course():
     for claim in claims.CLAIMS:
         assert {claim.ours, claim.theirs} <= set(RECIPES)
         shared = set(RECIPES[claim.ours]) & set(RECIPES[claim.theirs])
-        assert "laptop" in shared
+        assert shared & {"laptop", "overnight"}
 
 
 def test_every_source_has_its_row():
@@ -158,7 +158,11 @@ def test_no_verdict_beside_a_weak_teacher_of_the_shipped_records():
     weak = [
         claim
         for claim in claims.CLAIMS
-        if verdicts.weakness(SHIPPED, (claim.ours, claim.theirs), "laptop")
+        if verdicts.weakness(
+            SHIPPED,
+            (claim.ours, claim.theirs),
+            claims.outcome(claim, SHIPPED).arms[0].size,
+        )
     ]
     # One of each, so that this test can fail either way.
     assert 0 < len(weak) < len(claims.CLAIMS)
@@ -170,12 +174,14 @@ def test_no_verdict_beside_a_weak_teacher_of_the_shipped_records():
 
 def test_planted_teachers_change_the_verdict():
     for accuracy, words in ((0.1, "not tested"), (0.99, "here: ")):
-        found = copy.deepcopy(SHIPPED)
-        for run in found:
-            if run["recipe"].startswith("teacher-"):
-                run["epochs"][-1]["validation"]["accuracy"] = accuracy
         for claim in claims.CLAIMS:
-            free = not RECIPES[claim.ours]["laptop"].teacher
+            sizes = RECIPES[claim.ours].values()
+            teachers = {recipe.teacher for recipe in sizes}
+            found = copy.deepcopy(SHIPPED)
+            for run in found:
+                if run["recipe"] in teachers:
+                    run["epochs"][-1]["validation"]["accuracy"] = accuracy
+            free = teachers == {""}
             said = claims.outcome(claim, found).words
             assert said.startswith("here: " if free else words)
 
@@ -985,10 +991,7 @@ ARMS_OF_CHAPTER_7 = (
 
 def test_chapter_7_names_the_runs_that_it_shows():
     prose, tables = chapter("07_the_distillation_token")
-    waiting = (
-        "(Runs on all training images are still to be recorded. Until then "
-        "these are of size `laptop`.)"
-    )
+    waiting = "token and control are still to be recorded.)"
     found = {(run["recipe"], run["size"]) for run in SHIPPED}
     landed = all((name, "overnight") in found for name in ARMS_OF_CHAPTER_7)
     # When they land: size "overnight" in the chapter's cells, its sentences
@@ -1343,12 +1346,18 @@ def tables_of_9_with(row, column="from"):
 def test_chapter_9_whose_mistakes_on_digits():
     prose, _ = chapter("09_vit_to_cnn")
     assert (
-        "With the ViT, its own student is more consistent than the CNN's "
-        "student is. With the CNN no difference was found."
+        "A teacher's own student is more consistent with it than the other "
+        "student is, in the mean of both teachers."
     ) in prose
     assert (
-        "It shared more mistakes with the transformer than a CNN's student "
-        "did; for the CNN's mistakes no such difference was found."
+        "And students shared more mistakes with their own teacher than the "
+        "students of the other kind of teacher did, in the mean of both kinds."
+    ) in prose
+    for tables in tables_of_9_with("mean of both"):
+        assert interval(tables, "mean of both")[0] > 3
+    assert (
+        "With the ViT alone the difference is clear, with the CNN none was "
+        "found."
     ) in prose
     with_vit = "with the ViT: its student − the CNN's"
     tables, _ = tables_of_9_with(with_vit)
@@ -1357,9 +1366,7 @@ def test_chapter_9_whose_mistakes_on_digits():
     assert (
         "With students on fifty labels $\\kappa$ is low, in part because they "
         "err more than any teacher; with taught ones it is high. But it is "
-        "with students on all 600 labels, too, whom nobody taught, and the "
-        "ViT's students are about as consistent with the CNN, which they "
-        "never met, as with the ViT."
+        "with students on all 600 labels, too, whom nobody taught"
     ) in prose
     means, _ = tables_of_9_with("student, labels", "teacher, ViT")
     for kind in ("teacher, ViT", "teacher, CNN"):
@@ -1370,11 +1377,6 @@ def test_chapter_9_whose_mistakes_on_digits():
         ):
             labels = int(means["student, labels"][kind])
             assert int(means[many][kind]) > labels + 10
-    own, other = (
-        int(means["student of the ViT"][f"teacher, {kind}"])
-        for kind in ("ViT", "CNN")
-    )
-    assert abs(own - other) < 15
 
 
 def test_chapter_9_what_its_records_test_and_what_not():
@@ -1397,8 +1399,7 @@ def test_chapter_9_what_its_records_test_and_what_not():
     assert vit.words == verdicts.NOT_TESTED and vit.difference.high < 0
     for kind, judged in (("ViT", vit), ("CNN", cnn)):
         shown = tables[f"student of the {kind}"]
-        low, high = judged.difference.low, judged.difference.high
-        assert f"({low:+.1f} to {high:+.1f})" in shown["points over labels"]
+        assert shown["points over labels"] == judged.difference.short
         assert shown["verdict"] == judged.words
     assert "Its student came out behind" in prose
     assert "The ResNet-50 passes, and its student is ahead." in prose
@@ -1441,12 +1442,7 @@ def test_chapter_9_whose_mistakes_in_the_records():
     prose, _ = chapter("09_vit_to_cnn")
     assert (
         "With either teacher, its own student shares more mistakes than the "
-        "other student does. With the CNN about half of the difference "
-        "is that the ViT's student shares fewer than students on labels do."
-    ) in prose
-    assert (
-        "each student shared more mistakes with its own teacher than the "
-        "other student did."
+        "other student does, and so in the mean of both."
     ) in prose
     labels = torch.arange(10).repeat_interleave(1000)
 
@@ -1481,20 +1477,54 @@ def test_chapter_9_whose_mistakes_in_the_records():
         for kind, kappas in ((own, mine), (other, yours)):
             told = means[f"student of the {kind}"][f"teacher, {own}"]
             assert int(told) == round(statistics.mean(kappas))
-        if own == "CNN":
-            labels_alone = int(means["student, labels"]["teacher, CNN"])
-            below = labels_alone - statistics.mean(yours)
-            assert 0.4 < below / difference.mean < 0.7
 
 
-def test_chapter_9_says_which_runs_are_still_to_come():
-    prose, _ = chapter("09_vit_to_cnn")
-    waiting = "a tenth of the labels is still to be recorded"
-    found = {run["recipe"] for run in SHIPPED}
-    # When they land: their rows in the chapter, no such sentence.
-    assert (waiting in prose) != (
-        "soft-resnet18_4500_from_vit-cifar10" in found
+def test_chapter_9_a_better_transformer_did_teach():
+    prose, tables = chapter("09_vit_to_cnn")
+    assert "A better transformer did teach." in prose
+    assert (
+        "On CIFAR-10 a transformer that had seen all images lifted a CNN that "
+        "got a tenth of them; an earlier one was too weak to test anything."
+    ) in prose
+    soft, labels = (
+        "soft-resnet18_4500_from_vit-cifar10",
+        "scratch-resnet18_4500-cifar10",
     )
+    pairs = verdicts.pairs_of(SHIPPED, soft, labels, "overnight")
+    assert len(pairs) == 8
+    assert (
+        "Soft labels are ahead of labels in every pair, by two to three "
+        "points in the mean."
+    ) in prose
+    for mine, yours in pairs:
+        assert mine["test"]["accuracy"] > yours["test"]["accuracy"]
+        assert mine["config"]["training_images"] == 4500
+    judged = verdicts.judge(SHIPPED, soft, labels, "overnight")
+    assert judged.words == "here: higher" and 2 < judged.difference.mean < 3
+    shown = tables["student of the better ViT"]
+    assert shown["points over labels"] == judged.difference.short
+    assert (
+        "Labels had six trials of the learning rate, soft labels six of $T$ "
+        "and $w$ at the best rate, $T = 8$ and $w = 0.5$, each as long as a "
+        "run. Three seeds were planned; they left five points either way, so "
+        "five more were added, which say the same by themselves."
+    ) in prose
+    rates, _ = tried(labels)
+    values, chosen = tried(soft)
+    assert len(rates("learning_rate")) == 6
+    assert len(values("temperature")) * len(values("teacher_weight")) == 6
+    assert (chosen["temperature"], chosen["teacher_weight"]) == (8, 0.5)
+    planned, added = (
+        paired_difference(
+            *(
+                [100 * run["test"]["accuracy"] for run in runs]
+                for runs in zip(*part, strict=True)
+            )
+        )
+        for part in (pairs[:3], pairs[3:])
+    )
+    assert 4.5 < planned.half_width < 5.5
+    assert added.low > 0 and abs(added.mean - planned.mean) < 1
 
 
 COHORTS_OF_CHAPTER_10 = {
@@ -1823,7 +1853,7 @@ def test_chapter_6_says_what_its_smaller_runs_are():
         "images, patches of 8 by 8, twenty epochs, a teacher trained for "
         "seven, and $T = 3$ and $w = 0.9$ not tuned."
     )
-    small = (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
+    small = (VIT, TAUGHT, TAUGHT_10K, HALF_AS_LONG)
     assert {len(of_6(recipe, "laptop")) for recipe in small} == {5}
     check_teachers_of_6("laptop", *small, RESNET)
     teacher = config_6(RESNET)
@@ -1890,9 +1920,6 @@ def test_chapter_6_where_the_gain_comes_from():
         "images; it too is over twenty points better than every student. Its "
         "soft labels helped as well, and between the two teachers no "
         "difference was found.",
-        "Nothing is soft in it, and it gave a part of the gain. Soft labels "
-        "were ahead of it, but with more weight on the teacher, so softness "
-        "alone is not measured.",
         "And half the training did not suffice: soft labels for ten epochs, "
         "with a schedule that ends there, stayed below labels for twenty.",
     )
@@ -1900,7 +1927,7 @@ def test_chapter_6_where_the_gain_comes_from():
     assert config_6(young)["training_images"] == 10_000
     best = max(
         run["test"]["accuracy"]
-        for recipe in (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
+        for recipe in (VIT, TAUGHT, TAUGHT_10K, HALF_AS_LONG)
         for run in of_6(recipe, "laptop")
     )
     for teacher in (RESNET, young):
@@ -1908,25 +1935,35 @@ def test_chapter_6_where_the_gain_comes_from():
         assert run["test"]["accuracy"] > best + 0.2
     assert gain(TAUGHT_10K, VIT).low > 0
     assert not gain(TAUGHT, TAUGHT_10K).found
-    part = gain(FIRST_CHOICE, VIT)
-    assert part.low > 0 and part.mean < gain(TAUGHT, VIT).mean
-    assert gain(TAUGHT, FIRST_CHOICE).low > 0
-    first, taught = config_6(FIRST_CHOICE), config_6(TAUGHT)
-    assert first["teacher_weight"] == 0.5 < taught["teacher_weight"]
     assert config_6(HALF_AS_LONG)["epochs"] == 10
     assert gain(HALF_AS_LONG, VIT).high < 0
     says_6(
-        "Their mean lies between labels and soft labels. Three pairs are too "
-        "few to tell it from either, so the question stays open.",
+        "Their mean lies between labels and soft labels; three pairs "
+        "cannot tell it from either.",
+        "with the best of six weights. Soft labels are ahead of it, and over "
+        "labels no gain of it was found. So the gain is not in the decision",
     )
     permuted = "permuted-vit_from_resnet18-cifar10"
-    assert len(of_6(permuted)) == headline.FEWEST_PAIRS
-    rest, lost = (
+    for control in (permuted, FIRST_CHOICE):
+        assert len(of_6(control)) == headline.FEWEST_PAIRS
+    rest, lost, part, ahead = (
         gain(*pair, size="overnight")
-        for pair in ((permuted, VIT), (TAUGHT, permuted))
+        for pair in (
+            (permuted, VIT),
+            (TAUGHT, permuted),
+            (FIRST_CHOICE, VIT),
+            (TAUGHT, FIRST_CHOICE),
+        )
     )
     assert rest.mean > 0 < lost.mean
     assert not rest.found and not lost.found
+    assert not part.found and ahead.low > 0
+    grid = store.grid_path(FIRST_CHOICE, "overnight").read_text("utf-8")
+    weights = {
+        trial["config"]["teacher_weight"]
+        for trial in json.loads(grid)["trials"]
+    }
+    assert len(weights) == 6
 
 
 def test_chapter_6_too_sure_of_itself():
@@ -2039,7 +2076,7 @@ def test_chapter_11_what_one_temperature_repairs():
     assert "torch.randperm(len(images), generator=generator)[:100]" in code
     assert (
         "#does-a-student-learn-more), with fifty digits, found no gain from "
-        "another label smoothing.)"
+        "stronger label smoothing.)"
     ) in prose
     _, fifty = chapter("01_hard_and_soft_labels")
     assert not excludes_zero(fifty, "label smoothing − labels")
@@ -2201,9 +2238,9 @@ def test_chapter_12_its_predictions_on_digits():
     assert float(own["2 x 2"]) < float(whole["2 x 2"]) - 20
     assert (
         "On digits they helped at each of three sizes, by about as much, "
-        "though not in every earlier try, and the teacher's own 600 labels "
-        "may be part of it. At the smallest size a teacher with the student's "
-        "own view helped more."
+        "which this does not explain, though not in every earlier try; the "
+        "teacher's own 600 labels may be part of it. At the smallest size a "
+        "teacher with the student's own view helped more."
     ) in prose
 
 
@@ -2810,18 +2847,18 @@ def test_chapter_17_the_rest_needs_its_mass():
     assert (
         "For the decision alone, two bytes, no difference to all ten is "
         "found, nor to three spread evenly, but the interval leaves room for "
-        "a loss of two points. Labels are behind the decision: on shifted "
-        "digits the teacher does not always decide for the label (last column "
-        "of the first table)."
+        "a loss of over two points. Labels are behind the decision. The two "
+        "differ on some shifted digits (last column of the first table); why "
+        "that helps was not tested."
     ) in prose
     assert (
         "for the teacher's decision alone no difference was found, though it "
-        "may cost two points. Labels taught less than the decision."
+        "may cost over two points. Labels taught less than the decision."
     ) in prose
     low, high = interval(tables, "decision − all ten")
-    assert low <= -2 and 1 <= high < 2
+    assert low < -2 and 1 <= high < 2
     assert interval(tables, "decision − label")[0] > 0
-    assert 85 < float(tables["decision"]["= label, %"]) < 98
+    assert 85 < float(tables["decision"]["is the label, %"]) < 98
     low, high = interval(tables, "decision − three, even")
     assert low < 0 < high
     assert "a teacher well above all students in the mean" in prose

@@ -153,6 +153,12 @@ def test_a_changed_recipe_is_noticed():
     assert store.differences(unknown) == ["there is no gone of size laptop"]
 
 
+def test_another_number_of_seeds_changes_no_run():
+    fewer = copy.deepcopy(EXAMPLE)
+    fewer["config"]["seeds"] -= 1
+    assert store.differences(fewer) == []
+
+
 def test_a_field_that_is_younger_than_the_record_was_at_its_default():
     older = copy.deepcopy(EXAMPLE)
     del older["config"]["clip_norm"]

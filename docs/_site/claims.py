@@ -161,8 +161,8 @@ CLAIMS = (
         "a write-up, ViT-B/16 to ResNet-34",
         "A ViT can teach a CNN; the aim is above 85 %",
         "no figure is given; ViT-B/16 with ImageNet's weights, ResNet-34",
-        "soft-resnet18_from_vit-cifar10",
-        "scratch-resnet18-cifar10",
+        "soft-resnet18_4500_from_vit-cifar10",
+        "scratch-resnet18_4500-cifar10",
         stated={
             "teacher": {"architecture": "ViT-B/16"},
             "student": {"architecture": "resnet34", "width": 64},

@@ -11,7 +11,7 @@ def fit_temperature(validation_logits, validation_labels):
     for _ in range(100):
         temperature = (low * high) ** 0.5
         q = torch.softmax(logits / temperature, dim=1)
-        # How the loss changes with 1 / T: above 0, T must grow.
+        # The slope of the loss over 1 / T; where it is above 0, T must grow.
         if (q * logits).sum(1).mean() > correct:
             low = temperature
         else:
