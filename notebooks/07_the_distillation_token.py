@@ -306,8 +306,10 @@ pd.DataFrame(
 # distillation and token were not run with that teacher.
 #
 # Each has the best of three learning rates, chosen on validation images; $T$
-# and all weights were chosen beforehand. (Runs on all training images are
-# still to be recorded. Until then these are of size `laptop`.)
+# and all weights were chosen beforehand. (These are of size `laptop`. With all
+# training images hard distillation is in [chapter
+# 6](06_from_cnn_to_vit.ipynb#better); token and control are still to be
+# recorded.)
 
 # %% tags=["hide-input"]
 arms = {

@@ -9,9 +9,9 @@
 # > answers about 600 images was far better than one that had labels of fifty
 # > of them, and no difference was found to one that had the labels of all. On
 # > CIFAR-10 a transformer that had seen all images lifted a CNN that got a
-# > tenth of them; an earlier one was too weak to test anything. And students
-# > shared more mistakes with their own teacher than the students of the other
-# > kind of teacher did, in the mean of both kinds.
+# > tenth of them; an earlier one was too weak to test a gain. And beyond
+# > chance students agreed more with their own teacher than the students of the
+# > other one did, in the mean of both teachers.
 # >
 # > **Evidence.** Six paired seeds on digits, with three teachers of each kind,
 # > all better than students on fifty labels. On CIFAR-10 (JPEG copy) five
@@ -67,7 +67,7 @@ torch.set_num_threads(1)  # quicker for networks this small
 # That is a **linear probe**. Freezing takes two things. No parameter of the
 # features may get a gradient. And the features must stay in eval mode while
 # the probe is trained, or dropout would still drop and BatchNorm would still
-# move its buffers. (`no_grad` only saves work and memory.)
+# move its buffers. (`no_grad` would stop it too, and saves memory.)
 
 
 # %%
@@ -127,7 +127,7 @@ pd.DataFrame(
 #
 # What makes it a good teacher? It brings what its features learned from other
 # images. It is cheap to train. And its answers stay soft unless its $D$
-# features separate the classes, as they do with nearly *any* labels of up to
+# features separate the classes, as they do for *any* labels of almost any
 # $D + 1$ images. What it cannot do is tell apart two images that its frozen
 # features make alike.
 #
@@ -142,10 +142,10 @@ pd.DataFrame(
 # On scikit-learn's digits we can train one. The images are divided as in
 # [chapter 8](08_large_cnn_to_small_cnn.ipynb#the-transfer-set): the teachers
 # learn from 600 labelled images, and the students have 600 others, of which
-# only fifty are labelled. (Scores differ from those there: here the learning
-# rate rises before it falls.) The ViT has patches of 4 by 4 pixels, four to an
-# image, and 18,218 parameters. Beside it stands a CNN of 3,818 parameters as a
-# second teacher, trained in the same way.
+# only fifty are labelled. (Scores differ from those there, as networks and
+# schedule do.) The ViT has patches of 4 by 4 pixels, four to an image, and
+# 18,218 parameters. Beside it stands a CNN of 3,818 parameters as a second
+# teacher, trained in the same way.
 
 
 # %%
@@ -161,7 +161,7 @@ def small_vit(seed):
         heads=4,
         mlp_ratio=2.0,
     )
-    # Too few steps to grow positions from a deviation of 0.02: start at 1.
+    # Positions start with a deviation of 1, not 0.02: steps are few.
     network.positions.data.mul_(50)
     return network
 
@@ -330,15 +330,15 @@ pd.DataFrame(rows).T
 # of them is above every student on fifty labels. And **students of both kinds
 # are far above those on labels of fifty images**.
 #
-# Against students with all 600 labels neither kind passes that rule. So this
-# comparison cannot test distillation; it shows what 600 labels teach. No
+# Against students with all 600 labels neither kind passes that rule. So these
+# rows say nothing about distillation; they show what 600 labels teach. No
 # difference was found, and the intervals leave room for about three points in
 # favour of the labels and two in favour of a teacher.
 #
 # Between the two kinds no difference was found either: the interval ends at
-# zero, with the ViT's students ahead, and their teachers were ahead on the
-# test images, too. (Two students share a teacher, so six pairs are not quite
-# independent, and true 95 % intervals would be wider than these.)
+# zero, with the ViT's students ahead. (Two students share a teacher, so six
+# pairs are not quite independent, and true 95 % intervals would be wider than
+# these.)
 
 # %% fig_alt="A forest plot in points of test accuracy on the digits. The students of the ViT and of the CNN are far ahead of the students on labels. The ViT's students against the CNN's: the interval ends at zero. Both intervals against students with all 600 labels contain zero." tags=["hide-input"]
 gains = {
@@ -413,10 +413,11 @@ assert abs(kappa - library) < 1e-6
 # mistakes, it is more consistent with its teacher than the other student is.
 #
 # **A teacher's own student is more consistent with it than the other student
-# is, in the mean of both teachers.** One teacher alone cannot show it: a
-# student that errs less agrees more with *any* teacher, and the upper end of
-# $\kappa$ moves with the accuracies. In the mean that nearly cancels. (With
-# the ViT alone the difference is clear, with the CNN none was found.)
+# is, in the mean of both teachers.** One row alone does not show it: a student
+# that errs less agrees more with *any* teacher, and the upper end of $\kappa$
+# moves with the accuracies. In the mean that nearly cancels. (The last row has
+# the three teachers in place of the six students. With the ViT alone the
+# difference is clear, with the CNN none was found.)
 #
 # The tables have $100 \, \kappa$ on the test images, the second one the means
 # behind the first. With students on fifty labels $\kappa$ is low, in part
@@ -460,6 +461,7 @@ figure, axes = plt.subplots(figsize=(5, 3.8))
 own = draw_kappas(axes, decided, labels)
 axes.set_title("digits, six seeds")
 plt.show()
+own["mean, by teacher"] = own["mean of both"].reshape(2, 3).mean(axis=0)
 interval_table(own)
 
 
@@ -529,16 +531,17 @@ recipes = {
     "student of the ViT": "soft-resnet18_from_vit-cifar10",
     "student of the CNN": "soft-resnet18_from_resnet50-cifar10",
 }
-# CIFAR-10, JPEG copy; five seeds of each student, 95 % intervals.
 recorded(found, recipes, SIZE)
 
 # %% [markdown]
-# Whose mistakes do they make? **With either teacher, its own student shares
-# more mistakes than the other student does**, and so in the mean of both. (The
-# rule about teachers is about gains. Whose mistakes are taken over can be
-# asked of a weak teacher as well; but one teacher of each kind says nothing of
-# CNNs and transformers in general.) The tables have $100 \, \kappa$ on the
-# test images again: the differences, then the means.
+# Whose mistakes do they make? **Here too a teacher's own student is more
+# consistent with it, in the mean of both teachers**, and with either alone.
+# Part of that is moving away: with the CNN, the ViT's student is less
+# consistent than students on labels are. (The rule about teachers is about
+# gains. Whose mistakes are taken over can be asked of a weak teacher as well;
+# but one teacher of each kind says nothing of CNNs and transformers in
+# general.) The tables have $100 \, \kappa$ on the test images again: the
+# differences, then the means.
 
 # %% fig_alt="Paired differences of error consistency on CIFAR-10. With the CNN its own student is more consistent than the ViT's, with the ViT its own student is more consistent than the CNN's, and so is the mean of both." tags=["hide-input"]
 labels = torch.arange(10).repeat_interleave(1000)  # 1,000 images a class
@@ -566,17 +569,17 @@ mean_kappas(decided, labels)
 # 6](06_from_cnn_to_vit.ipynb#the-recorded-runs), with patches of 4 by 4, which
 # learned from all 45,000 training images, their labels and a ResNet-18. Its
 # student is the same narrow ResNet-18, which now gets a tenth of the images,
-# 4,500; that the teacher had ten times as many is what *pretrained* means
-# here. Soft labels are ahead of labels in every pair, by two to three points
-# in the mean.
+# 4,500, for forty epochs in place of six; that the teacher had ten times as
+# many is what *pretrained* means here. Soft labels are ahead of labels in
+# every pair, in the mean by over two points.
 #
-# Labels had six trials of the learning rate, soft labels six of $T$ and $w$ at
-# the best rate, $T = 8$ and $w = 0.5$, each as long as a run. Three seeds were
-# planned; they left five points either way, so five more were added, which say
-# the same by themselves.
+# Labels had six trials of the learning rate, soft labels six more, of $T$ and
+# $w$ at the best rate, $T = 8$ and $w = 0.5$, each as long as a run. Three
+# pairs were planned. Their interval was five points wide to either side, so
+# five more were added; the interval of these alone lies above zero, too.
 #
-# This does not ask for a transformer: its own teacher was a CNN, and what it
-# passes on is in part the labels of the other 40,500 images.
+# What is due to the transformer, and what to the 40,500 other labels behind
+# it, no arm tells; and its own teacher was a CNN.
 
 # %% tags=["hide-input"]
 recorded(
@@ -611,7 +614,7 @@ recorded(
 # <summary>Solution</summary>
 #
 # $1024 \cdot 100 + 100 = 102{,}500$, and $1025$ images in general position:
-# the second depends on the features alone.
+# the second depends on the width alone.
 #
 # </details>
 #

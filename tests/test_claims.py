@@ -1293,8 +1293,7 @@ def test_chapter_9_a_competent_transformer_teaches_on_digits():
     assert interval(tables, "CNN's student − labels")[0] > 5
     assert (
         "Between the two kinds no difference was found either: the interval "
-        "ends at zero, with the ViT's students ahead, and their teachers were "
-        "ahead on the test images, too."
+        "ends at zero, with the ViT's students ahead."
     ) in prose
     assert not excludes_zero(tables, "ViT's student − CNN's")
     assert abs(interval(tables, "ViT's student − CNN's")[0]) < 0.1
@@ -1331,11 +1330,6 @@ def test_chapter_9_its_teachers_on_digits_pass_the_rule():
         assert worst > float(labels["best"])
         assert worst > float(labels["validation, %"]) + 1
         assert worst <= float(digits["student, 600 labels"]["best"])
-    right = [
-        float(digits[f"teacher, {kind}"]["test, ± deviation"].split()[0])
-        for kind in ("ViT", "CNN")
-    ]
-    assert right[0] > right[1]
 
 
 def tables_of_9_with(row, column="from"):
@@ -1350,12 +1344,15 @@ def test_chapter_9_whose_mistakes_on_digits():
         "student is, in the mean of both teachers."
     ) in prose
     assert (
-        "And students shared more mistakes with their own teacher than the "
-        "students of the other kind of teacher did, in the mean of both kinds."
+        "And beyond chance students agreed more with their own teacher than "
+        "the students of the other one did, in the mean of both teachers."
     ) in prose
     for tables in tables_of_9_with("mean of both"):
         assert interval(tables, "mean of both")[0] > 3
+    (by_teacher,) = tables_of_9_with("mean, by teacher")
+    assert interval(by_teacher, "mean, by teacher")[0] > 0
     assert (
+        "The last row has the three teachers in place of the six students. "
         "With the ViT alone the difference is clear, with the CNN none was "
         "found."
     ) in prose
@@ -1441,8 +1438,10 @@ def test_chapter_9_what_its_records_test_and_what_not():
 def test_chapter_9_whose_mistakes_in_the_records():
     prose, _ = chapter("09_vit_to_cnn")
     assert (
-        "With either teacher, its own student shares more mistakes than the "
-        "other student does, and so in the mean of both."
+        "Here too a teacher's own student is more consistent with it, in the "
+        "mean of both teachers, and with either alone. Part of that is moving "
+        "away: with the CNN, the ViT's student is less consistent than "
+        "students on labels are."
     ) in prose
     labels = torch.arange(10).repeat_interleave(1000)
 
@@ -1477,6 +1476,9 @@ def test_chapter_9_whose_mistakes_in_the_records():
         for kind, kappas in ((own, mine), (other, yours)):
             told = means[f"student of the {kind}"][f"teacher, {own}"]
             assert int(told) == round(statistics.mean(kappas))
+        if own == "CNN":
+            labels_alone = int(means["student, labels"]["teacher, CNN"])
+            assert statistics.mean(yours) < labels_alone - 3
 
 
 def test_chapter_9_a_better_transformer_did_teach():
@@ -1484,7 +1486,7 @@ def test_chapter_9_a_better_transformer_did_teach():
     assert "A better transformer did teach." in prose
     assert (
         "On CIFAR-10 a transformer that had seen all images lifted a CNN that "
-        "got a tenth of them; an earlier one was too weak to test anything."
+        "got a tenth of them; an earlier one was too weak to test a gain."
     ) in prose
     soft, labels = (
         "soft-resnet18_4500_from_vit-cifar10",
@@ -1493,8 +1495,8 @@ def test_chapter_9_a_better_transformer_did_teach():
     pairs = verdicts.pairs_of(SHIPPED, soft, labels, "overnight")
     assert len(pairs) == 8
     assert (
-        "Soft labels are ahead of labels in every pair, by two to three "
-        "points in the mean."
+        "Soft labels are ahead of labels in every pair, in the mean by over "
+        "two points."
     ) in prose
     for mine, yours in pairs:
         assert mine["test"]["accuracy"] > yours["test"]["accuracy"]
@@ -1504,10 +1506,11 @@ def test_chapter_9_a_better_transformer_did_teach():
     shown = tables["student of the better ViT"]
     assert shown["points over labels"] == judged.difference.short
     assert (
-        "Labels had six trials of the learning rate, soft labels six of $T$ "
-        "and $w$ at the best rate, $T = 8$ and $w = 0.5$, each as long as a "
-        "run. Three seeds were planned; they left five points either way, so "
-        "five more were added, which say the same by themselves."
+        "Labels had six trials of the learning rate, soft labels six more, of "
+        "$T$ and $w$ at the best rate, $T = 8$ and $w = 0.5$, each as long as "
+        "a run. Three pairs were planned. Their interval was five points wide "
+        "to either side, so five more were added; the interval of these alone "
+        "lies above zero, too."
     ) in prose
     rates, _ = tried(labels)
     values, chosen = tried(soft)
@@ -1524,7 +1527,7 @@ def test_chapter_9_a_better_transformer_did_teach():
         for part in (pairs[:3], pairs[3:])
     )
     assert 4.5 < planned.half_width < 5.5
-    assert added.low > 0 and abs(added.mean - planned.mean) < 1
+    assert added.low > 0
 
 
 COHORTS_OF_CHAPTER_10 = {
@@ -1938,26 +1941,21 @@ def test_chapter_6_where_the_gain_comes_from():
     assert config_6(HALF_AS_LONG)["epochs"] == 10
     assert gain(HALF_AS_LONG, VIT).high < 0
     says_6(
-        "Their mean lies between labels and soft labels; three pairs "
-        "cannot tell it from either.",
-        "with the best of six weights. Soft labels are ahead of it, and over "
-        "labels no gain of it was found. So the gain is not in the decision",
+        "with the best of six weights. Both means lie between labels and soft "
+        "labels, and in three pairs no difference from either was found. So "
+        "the question stays open. (In the smaller runs of chapter 7 soft "
+        "labels are ahead of the decision, but with more weight on the "
+        "teacher.)",
     )
     permuted = "permuted-vit_from_resnet18-cifar10"
     for control in (permuted, FIRST_CHOICE):
         assert len(of_6(control)) == headline.FEWEST_PAIRS
-    rest, lost, part, ahead = (
-        gain(*pair, size="overnight")
-        for pair in (
-            (permuted, VIT),
-            (TAUGHT, permuted),
-            (FIRST_CHOICE, VIT),
-            (TAUGHT, FIRST_CHOICE),
-        )
-    )
-    assert rest.mean > 0 < lost.mean
-    assert not rest.found and not lost.found
-    assert not part.found and ahead.low > 0
+        for pair in ((control, VIT), (TAUGHT, control)):
+            found = gain(*pair, size="overnight")
+            assert found.mean > 0 and not found.found
+    assert gain(TAUGHT, FIRST_CHOICE).low > 0
+    first, taught = config_6(FIRST_CHOICE), config_6(TAUGHT)
+    assert first["teacher_weight"] == 0.5 < taught["teacher_weight"]
     grid = store.grid_path(FIRST_CHOICE, "overnight").read_text("utf-8")
     weights = {
         trial["config"]["teacher_weight"]
