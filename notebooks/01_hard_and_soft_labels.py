@@ -456,7 +456,7 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # On the web page three other networks answer while you draw: smaller, trained
-# for longer, the teacher on shifted digits. A single drawing proves nothing.
+# for longer, the teacher on shifted digits.
 #
 # <!-- widget: draw a seven -->
 
@@ -582,8 +582,9 @@ pd.DataFrame(rows).T.fillna("")
 
 # %% [markdown]
 # Do not compare these means by eye: a lucky draw of fifty images lifts all
-# students of its seed. What counts is the **paired difference** within a
-# seed. Of twenty such differences we give the mean and its 95 % interval
+# students of its seed. What counts is the **paired difference** within a seed.
+# Of twenty such differences we give the mean and, from their standard
+# deviation $s$, its 95 % interval: the mean $\pm\, 2.09 \, s / \sqrt{20}$
 # ([Student 1908](../docs/references.md#student1908)). An interval that
 # contains zero means that no difference was found.
 

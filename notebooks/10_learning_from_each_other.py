@@ -382,8 +382,8 @@ pd.DataFrame(rows).T
 # **In calibration we found differences.** The expected calibration error (ECE)
 # is the distance between how sure a network is and how often it is right
 # ([chapter 11](11_a_teacher_that_does_not_exist.ipynb)). At $w = \frac12$ it
-# is lower than alone; but alone chose half their rate, and so half their
-# weight decay a step, which may be a cause. Zhang et al. argue that a student
+# is lower than alone. But *alone* has half the rate, and so, with SGD, half
+# the weight decay a step: a possible cause. Zhang et al. argue that a student
 # held to its peers cannot put everything on one class, as long as they differ,
 # so that its answers keep more entropy. That fits the one seed whose logits
 # are kept: *alone* is surer than it is right, *heavy* less sure. ECE has no
@@ -391,24 +391,18 @@ pd.DataFrame(rows).T
 
 # %% fig_alt="Two forest plots for four forms of mutual learning against the student alone, on Fashion-MNIST. Above, accuracy: heavy is worse, the intervals of the others contain zero. Below, calibration error: DML, three and DML_e are lower." tags=["hide-input"]
 figure, panels = plt.subplots(2, 1, figsize=(5, 7))
-for axes, score in zip(panels, ("accuracy", "ece"), strict=True):
-    table = 100 * runs.pivot(index="seed", columns="recipe", values=score)
-    figures.draw_differences(
-        axes,
-        {
-            f"{arm}\n− alone": table[recipe] - table[cohorts["alone"]]
-            for arm, recipe in list(cohorts.items())[1:]
-        },
-    )
+rows = {}
+for axes, score in zip(panels, ("accuracy", "ECE"), strict=True):
+    column = score.lower()
+    table = 100 * runs.pivot(index="seed", columns="recipe", values=column)
+    alone, gaps = table[cohorts["alone"]], {}
+    for arm, recipe in list(cohorts.items())[1:]:
+        gaps[f"{arm}\n− alone"] = table[recipe] - alone
+        rows[f"{score}, {arm} − alone"] = difference_row(table[recipe], alone)
+    figures.draw_differences(axes, gaps)
 panels[0].set_xlabel("points of test accuracy, ± 95 % interval")
 panels[1].set_xlabel("points of ECE (lower is better), ± 95 % interval")
 plt.show()
-ece = 100 * runs.pivot(index="seed", columns="recipe", values="ece")
-alone = ece[cohorts["alone"]]
-rows = {
-    f"ECE, {arm} − alone": difference_row(ece[recipe], alone)
-    for arm, recipe in list(cohorts.items())[1:]
-}
 pd.DataFrame(rows).T
 
 # %% [markdown]

@@ -304,7 +304,7 @@ published.set_index("loss")
 # %% [markdown]
 # ## One comparison, two rivals
 #
-# So we do what the table does not. The setting is that of
+# So here the rival is tuned as well. The setting is that of
 # [chapter 1](01_hard_and_soft_labels.ipynb), with fewer epochs for the
 # teacher: a small CNN that has learned 1,200 of scikit-learn's digits teaches
 # a student with one hidden layer, which gets fifty of them. Every seed draws

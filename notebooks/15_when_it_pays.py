@@ -313,12 +313,13 @@ for n in counts:
     chosen_weight[n], poor_tuned[n] = best, trials[best]
 
 # %% [markdown]
-# **The picture holds, roughly.** The good teacher's gain is largest where
-# labels are few and in the mean shrinks with every step. The poor one, at
-# $w = 0.9$, helps students that have fewer images than it had itself. Where
-# they have as many, no difference was found, although it is right more often
-# than they are. Beyond that it costs them: nine tenths of the weight keep them
-# from knowing more than it does.
+# **The picture holds, roughly**, in accuracy too, which need not follow the
+# squared distance. The good teacher's gain is largest where labels are few and
+# in the mean shrinks with every step. The poor one, at $w = 0.9$, helps
+# students that have fewer images than it had itself. Where they have as many,
+# no difference was found, although it is right more often than they are.
+# Beyond that it costs them: nine tenths of the weight keep them from knowing
+# more than it does.
 #
 # **With a chosen weight** it helps at 20 images and, narrowly, still at 60,
 # where at 0.9 nothing was found. From 200 on the best of the four is not to

@@ -1553,8 +1553,8 @@ def test_chapter_10_its_cohorts_and_the_student_alone():
     for mine, yours in heavy:
         assert mine["test"]["accuracy"] < yours["test"]["accuracy"]
     assert (
-        "At $w = \\frac12$ it is lower than alone; but alone chose half "
-        "their rate, and so half their weight decay a step, which may be a "
+        "At $w = \\frac12$ it is lower than alone. But alone has half the "
+        "rate, and so, with SGD, half the weight decay a step: a possible "
         "cause."
     ) in prose
     assert (
