@@ -510,15 +510,15 @@ def recorded(found, recipes, size):
         right = [100 * run["test"]["accuracy"] for run in arms]
         spread = f" ± {statistics.stdev(right):.1f}" if right[1:] else ""
         rows[name] = {
+            "test, ± deviation": f"{statistics.mean(right):.1f}{spread}",
+            "over labels, ± interval": "",
             "validation, %": f"{statistics.mean(held):.1f}",
             "best": f"{max(held):.1f}",
-            "test, ± deviation": f"{statistics.mean(right):.1f}{spread}",
         }
         if name.startswith("student of"):
             labels = recipes["student, labels"]
             judged = verdicts.judge(found, recipe, labels, size)
-            rows[name]["points over labels"] = judged.difference.short
-            rows[name]["verdict"] = judged.words
+            rows[name]["over labels, ± interval"] = judged.difference.short
     return pd.DataFrame(rows).T.fillna("")
 
 

@@ -1396,8 +1396,7 @@ def test_chapter_9_what_its_records_test_and_what_not():
     assert vit.words == verdicts.NOT_TESTED and vit.difference.high < 0
     for kind, judged in (("ViT", vit), ("CNN", cnn)):
         shown = tables[f"student of the {kind}"]
-        assert shown["points over labels"] == judged.difference.short
-        assert shown["verdict"] == judged.words
+        assert shown["over labels, ± interval"] == judged.difference.short
     assert "Its student came out behind" in prose
     assert "The ResNet-50 passes, and its student is ahead." in prose
     assert cnn.words == "here: higher"
@@ -1504,7 +1503,7 @@ def test_chapter_9_a_better_transformer_did_teach():
     judged = verdicts.judge(SHIPPED, soft, labels, "overnight")
     assert judged.words == "here: higher" and 2 < judged.difference.mean < 3
     shown = tables["student of the better ViT"]
-    assert shown["points over labels"] == judged.difference.short
+    assert shown["over labels, ± interval"] == judged.difference.short
     assert (
         "Labels had six trials of the learning rate, soft labels six more, of "
         "$T$ and $w$ at the best rate, $T = 8$ and $w = 0.5$, each as long as "
