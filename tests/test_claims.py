@@ -155,33 +155,29 @@ def test_a_weak_teacher_leaves_no_verdict():
 
 
 def test_no_verdict_beside_a_weak_teacher_of_the_shipped_records():
-    weak = [
-        claim
-        for claim in claims.CLAIMS
-        if verdicts.weakness(
-            SHIPPED,
-            (claim.ours, claim.theirs),
-            claims.outcome(claim, SHIPPED).arms[0].size,
-        )
-    ]
-    # One of each, so that this test can fail either way.
-    assert 0 < len(weak) < len(claims.CLAIMS)
+    weak = []
     for claim in claims.CLAIMS:
-        words = claims.outcome(claim, SHIPPED).words
-        assert (words == "not tested") == (claim in weak)
-        assert words.startswith("here: ") == (claim not in weak)
+        shown = claims.outcome(claim, SHIPPED)
+        names, size = (claim.ours, claim.theirs), shown.arms[0].size
+        weak.append(bool(verdicts.weakness(SHIPPED, names, size)))
+        assert (shown.words == "not tested") == weak[-1]
+        assert shown.words.startswith("here: ") != weak[-1]
+    # One of each, so that this test can fail either way.
+    assert 0 < sum(weak) < len(weak)
 
 
 def test_planted_teachers_change_the_verdict():
+    teachers = {
+        claim.ours: {r.teacher for r in RECIPES[claim.ours].values()}
+        for claim in claims.CLAIMS
+    }
     for accuracy, words in ((0.1, "not tested"), (0.99, "here: ")):
+        found = copy.deepcopy(SHIPPED)
+        for run in found:
+            if run["recipe"] in set().union(*teachers.values()):
+                run["epochs"][-1]["validation"]["accuracy"] = accuracy
         for claim in claims.CLAIMS:
-            sizes = RECIPES[claim.ours].values()
-            teachers = {recipe.teacher for recipe in sizes}
-            found = copy.deepcopy(SHIPPED)
-            for run in found:
-                if run["recipe"] in teachers:
-                    run["epochs"][-1]["validation"]["accuracy"] = accuracy
-            free = teachers == {""}
+            free = teachers[claim.ours] == {""}
             said = claims.outcome(claim, found).words
             assert said.startswith("here: " if free else words)
 
@@ -751,7 +747,8 @@ def test_chapter_5_shifted_digits_teach_which_places_are_neighbours():
         "found to be more alike than those of other pairs."
     ) in prose
     assert float(tables["from"]["as they are"]) < 0
-    assert float(tables["to"]["as they are"]) < 0.1
+    assert float(tables["neighbours − others"]["as they are"]) < 0
+    assert float(tables["to"]["as they are"]) < 0.05
 
 
 def test_chapter_5_both_kinds_read_and_use_the_places():
@@ -1477,7 +1474,8 @@ def test_chapter_9_whose_mistakes_in_the_records():
             assert int(told) == round(statistics.mean(kappas))
         if own == "CNN":
             labels_alone = int(means["student, labels"]["teacher, CNN"])
-            assert statistics.mean(yours) < labels_alone - 3
+            below = labels_alone - statistics.mean(yours)
+            assert 0.4 < below / difference.mean < 0.7
 
 
 def test_chapter_9_a_better_transformer_did_teach():
@@ -1855,7 +1853,7 @@ def test_chapter_6_says_what_its_smaller_runs_are():
         "images, patches of 8 by 8, twenty epochs, a teacher trained for "
         "seven, and $T = 3$ and $w = 0.9$ not tuned."
     )
-    small = (VIT, TAUGHT, TAUGHT_10K, HALF_AS_LONG)
+    small = (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
     assert {len(of_6(recipe, "laptop")) for recipe in small} == {5}
     check_teachers_of_6("laptop", *small, RESNET)
     teacher = config_6(RESNET)
@@ -1929,7 +1927,7 @@ def test_chapter_6_where_the_gain_comes_from():
     assert config_6(young)["training_images"] == 10_000
     best = max(
         run["test"]["accuracy"]
-        for recipe in (VIT, TAUGHT, TAUGHT_10K, HALF_AS_LONG)
+        for recipe in (VIT, TAUGHT, TAUGHT_10K, FIRST_CHOICE, HALF_AS_LONG)
         for run in of_6(recipe, "laptop")
     )
     for teacher in (RESNET, young):
@@ -1955,12 +1953,8 @@ def test_chapter_6_where_the_gain_comes_from():
     assert gain(TAUGHT, FIRST_CHOICE).low > 0
     first, taught = config_6(FIRST_CHOICE), config_6(TAUGHT)
     assert first["teacher_weight"] == 0.5 < taught["teacher_weight"]
-    grid = store.grid_path(FIRST_CHOICE, "overnight").read_text("utf-8")
-    weights = {
-        trial["config"]["teacher_weight"]
-        for trial in json.loads(grid)["trials"]
-    }
-    assert len(weights) == 6
+    values, _ = tried(FIRST_CHOICE)
+    assert len(values("teacher_weight")) == 6
 
 
 def test_chapter_6_too_sure_of_itself():
